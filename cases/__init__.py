@@ -1,0 +1,1 @@
+"""The case record and what reads it: media, loaders, de-identification, answer grammars, errors."""

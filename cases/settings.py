@@ -1,0 +1,98 @@
+"""Typed settings: defaults, then `wardround.toml`, then `WARDROUND_*` environment variables.
+
+Only the ways in (`ui/`, the scripts of `training/` and `evaluation/`) call `load_settings`; every other room
+takes values as arguments.
+"""
+
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from cases.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Everything a user may set once for a machine or a project."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WARDROUND_", env_nested_delimiter="__", toml_file="wardround.toml", extra="forbid"
+    )
+
+    home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("wardround")),
+        description="Weights, indexes, the trajectory store and checkpoints live here.",
+    )
+    model: str = Field(default="embedded", description="Spec string of the chat model; see docs/models.md.")
+    vision_model: str | None = Field(
+        default="embedded-vlm",
+        description="Spec string of the model that reads images; none: `model` reads them itself.",
+    )
+    strategy: str = "round"
+    concurrency: int = Field(default=2, ge=1, le=4096, description="Cases adjudicated at a time.")
+    evidence_k: int = Field(default=4, ge=0, le=64, description="Passages shown to the panel.")
+    max_calls: int = Field(default=24, ge=1, description="Model calls that one case may cost.")
+    max_tokens: int = Field(
+        default=24_000, ge=1, description="Prompt and reply tokens that one case may cost."
+    )
+    max_seconds: float = Field(default=900.0, gt=0, description="Wall seconds that one case may take.")
+    max_cost: float | None = Field(
+        default=None, ge=0, description="Money that one case may cost, in the price table's unit."
+    )
+    request_timeout_s: float = Field(default=180.0, gt=0)
+    cache: bool = Field(
+        default=True, description="Keep model replies on disk, keyed by everything that matters."
+    )
+    host: str = Field(
+        default="127.0.0.1", description="Where the demo and the services listen; loopback by default."
+    )
+    port: int = Field(default=7860, ge=0, le=65535)
+    deidentify: bool = Field(default=True, description="Scrub identifiers from text at intake.")
+
+    @property
+    def models_dir(self) -> Path:
+        return self.home / "models"
+
+    @property
+    def indexes_dir(self) -> Path:
+        return self.home / "indexes"
+
+    @property
+    def cache_path(self) -> Path:
+        return self.home / "replies.sqlite"
+
+    @property
+    def trajectories_path(self) -> Path:
+        return self.home / "trajectories.sqlite"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        return self.home / "checkpoints.sqlite"
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings in force. Raises SettingsError naming the setting and its valid values."""
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"setting {name!r}: {first['msg']}",
+            where="wardround.toml or WARDROUND_*",
+            remedy="see docs/settings.md",
+        ) from error

@@ -1,0 +1,1 @@
+"""What the ward knows: corpora, ontologies, catalogues, reference ranges, red flags."""

@@ -1,0 +1,1 @@
+"""Chat models behind one spec string, their weights, their cost and their uncertainty."""

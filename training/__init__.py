@@ -1,0 +1,1 @@
+"""Data recipes, rewards, exporters and trainers: trajectories in, adapters out."""
