@@ -40,9 +40,7 @@ class Opinion(Record):
     rationale: str = ""
     citations: tuple[Citation, ...] = ()
     requests: tuple[Request, ...] = ()
-    parse_route: str = Field(
-        default="", description="How the answer was read from the reply; '' if none was found."
-    )
+    parse_route: str = Field(default="", description="How the answer was read from the reply; '' if none was found.")
 
 
 class FailureKind(StrEnum):
@@ -85,9 +83,7 @@ class Dissent(Record):
 class CriticNote(Record):
     """What the critic found: a wrong span, a failed recalculation, a contradiction, anchoring, premature closure."""
 
-    kind: Literal[
-        "citation", "calculation", "contradiction", "anchoring", "premature_closure", "missing", "safety"
-    ]
+    kind: Literal["citation", "calculation", "contradiction", "anchoring", "premature_closure", "missing", "safety"]
     message: str
     severity: Literal["info", "warning", "critical"] = "warning"
 

@@ -52,9 +52,7 @@ class Media(Record):
     kind: MediaKind = MediaKind.IMAGE
     uri: str = Field(description="A path on disk. Records never carry pixels.")
     sha256: str | None = Field(default=None, description="Of the file's bytes; set when the file was read.")
-    modality: str | None = Field(
-        default=None, description="As in DICOM or in words: CR, CT, MR, US, fundus ..."
-    )
+    modality: str | None = Field(default=None, description="As in DICOM or in words: CR, CT, MR, US, fundus ...")
     body_region: str | None = None
     view: str | None = Field(default=None, description="PA, AP, lateral, axial ...")
     acquired: date | None = None
@@ -81,9 +79,7 @@ class Visit(Record):
     """What was found at one point in time."""
 
     day: date | None = None
-    offset_days: float | None = Field(
-        default=None, description="Days since the first visit, where dates are removed."
-    )
+    offset_days: float | None = Field(default=None, description="Days since the first visit, where dates are removed.")
     findings: tuple[Finding, ...] = ()
     note: str | None = None
     media: tuple[Media, ...] = ()
@@ -105,9 +101,7 @@ class Patient(Record):
 class Gold(Record):
     """The reference answer. It never reaches an agent: only `evaluation/` and `training/` read it."""
 
-    label: Label | None = Field(
-        default=None, description="The right option's label, or 'A,C' where several are."
-    )
+    label: Label | None = Field(default=None, description="The right option's label, or 'A,C' where several are.")
     text: str | None = None
     explanation: str | None = None
     details: dict[str, Any] = Field(default_factory=dict)
@@ -130,9 +124,7 @@ class Case(Record):
     visits: tuple[Visit, ...] = ()
     language: str = "en"
     source: str = ""
-    split: str = Field(
-        default="", description="train, dev, test, open ...; exports for training refuse the last ones."
-    )
+    split: str = Field(default="", description="train, dev, test, open ...; exports for training refuse the last ones.")
     licence: str | None = None
     meta: dict[str, Any] = Field(
         default_factory=dict, description="Facts about the record for its readers; an agent never sees it."

@@ -42,12 +42,8 @@ class Evidence(Record):
     licence: str = ""
     published: date | None = None
     is_retracted: bool = False
-    scores: dict[str, float] = Field(
-        default_factory=dict, description="One score per retriever, as it gave it."
-    )
-    score: float = Field(
-        default=0.0, description="The fused score: higher is better, comparable within a query."
-    )
+    scores: dict[str, float] = Field(default_factory=dict, description="One score per retriever, as it gave it.")
+    score: float = Field(default=0.0, description="The fused score: higher is better, comparable within a query.")
 
 
 class CitationStatus(StrEnum):
@@ -65,9 +61,7 @@ class Citation(Record):
     evidence_id: str
     quote: str
     status: CitationStatus = CitationStatus.UNVERIFIED
-    score: float = Field(
-        default=0.0, ge=0, le=1, description="1 for an exact span; similarity in [0, 1] for fuzzy."
-    )
+    score: float = Field(default=0.0, ge=0, le=1, description="1 for an exact span; similarity in [0, 1] for fuzzy.")
     start: int | None = Field(default=None, description="Character offset of the span in the evidence text.")
     end: int | None = None
 

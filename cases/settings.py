@@ -38,20 +38,14 @@ class Settings(BaseSettings):
     concurrency: int = Field(default=2, ge=1, le=4096, description="Cases adjudicated at a time.")
     evidence_k: int = Field(default=4, ge=0, le=64, description="Passages shown to the panel.")
     max_calls: int = Field(default=24, ge=1, description="Model calls that one case may cost.")
-    max_tokens: int = Field(
-        default=24_000, ge=1, description="Prompt and reply tokens that one case may cost."
-    )
+    max_tokens: int = Field(default=24_000, ge=1, description="Prompt and reply tokens that one case may cost.")
     max_seconds: float = Field(default=900.0, gt=0, description="Wall seconds that one case may take.")
     max_cost: float | None = Field(
         default=None, ge=0, description="Money that one case may cost, in the price table's unit."
     )
     request_timeout_s: float = Field(default=180.0, gt=0)
-    cache: bool = Field(
-        default=True, description="Keep model replies on disk, keyed by everything that matters."
-    )
-    host: str = Field(
-        default="127.0.0.1", description="Where the demo and the services listen; loopback by default."
-    )
+    cache: bool = Field(default=True, description="Keep model replies on disk, keyed by everything that matters.")
+    host: str = Field(default="127.0.0.1", description="Where the demo and the services listen; loopback by default.")
     port: int = Field(default=7860, ge=0, le=65535)
     deidentify: bool = Field(default=True, description="Scrub identifiers from text at intake.")
 

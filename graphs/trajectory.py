@@ -46,9 +46,7 @@ class Header(Record):
     source: str = ""
     strategy: str
     settings: dict[str, Any] = Field(default_factory=dict)
-    models: dict[str, str] = Field(
-        default_factory=dict, description="Role of the model (chat, vision) -> id@revision."
-    )
+    models: dict[str, str] = Field(default_factory=dict, description="Role of the model (chat, vision) -> id@revision.")
     index_manifest: str = ""
     code_version: str = ""
     seed: int | None = None
@@ -66,9 +64,7 @@ class Step(Record):
     role: str = ""
     prompt: tuple[str, ...] = Field(default=(), description="Ids of the messages sent, in order.")
     reply: str | None = Field(default=None, description="Id of the message that came back.")
-    is_copied_context: bool = Field(
-        default=False, description="True: never trained on, its text is another step's."
-    )
+    is_copied_context: bool = Field(default=False, description="True: never trained on, its text is another step's.")
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[float, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()

@@ -10,9 +10,7 @@ class Usage(Record):
 
     calls: int = Field(default=0, ge=0)
     prompt_tokens: int = Field(default=0, ge=0)
-    cached_tokens: int = Field(
-        default=0, ge=0, description="Prompt tokens that the engine took from its prefix cache."
-    )
+    cached_tokens: int = Field(default=0, ge=0, description="Prompt tokens that the engine took from its prefix cache.")
     reply_tokens: int = Field(default=0, ge=0)
     seconds: float = Field(default=0.0, ge=0)
     cost: float = Field(default=0.0, ge=0, description="In the unit of the price table; 0 for a local model.")
