@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import json
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -63,6 +64,15 @@ class Media(Record):
     @property
     def path(self) -> Path:
         return Path(self.uri)
+
+    def name(self, number: int) -> str:
+        """What a prompt calls this medium: "image 1 (CT, thorax, axial)".
+
+        It holds the modality, region and view and nothing else: a path such as `malignant_148.jpg` or a caption
+        may give the answer away.
+        """
+        facts = ", ".join(fact for fact in (self.modality, self.body_region, self.view) if fact)
+        return f"{self.kind} {number} ({facts})" if facts else f"{self.kind} {number}"
 
 
 class Finding(Record):
@@ -155,9 +165,18 @@ class Case(Record):
         return tuple(m for visit in self.visits for m in visit.media) + self.media
 
     @property
+    def media_names(self) -> tuple[str, ...]:
+        """One neutral name per medium of `all_media`, numbered from 1: the only way a prompt may speak of them."""
+        return tuple(medium.name(number) for number, medium in enumerate(self.all_media, start=1))
+
+    @property
     def content_hash(self) -> str:
-        """SHA-256 (hex) of what an agent may see: the same case asked again has the same hash."""
-        return hashlib.sha256(self.blinded().model_dump_json().encode()).hexdigest()
+        """SHA-256 (hex) of what an agent may see: the same case asked again has the same hash, wherever it lies."""
+        seen = self.blinded().model_dump(mode="json", exclude={"id", "source", "split", "licence", "media", "visits"})
+        media = [[m.sha256 or m.path.name, m.name(i)] for i, m in enumerate(self.all_media, start=1)]
+        visits = [visit.model_dump(mode="json", exclude={"media"}) for visit in self.visits]
+        text = json.dumps([seen, media, visits], ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def blinded(self) -> "Case":
         """The case as an agent may see it: without gold answer and without `meta`."""

@@ -1,0 +1,356 @@
+"""What a reply answers: a value, the route by which it was read, and, where there is none, why not.
+
+One parser for every grammar of the field. It reads what the reply states and credits nothing else: there is no
+nearest option, no first capital letter, no default. Pure functions; a grammar is a name in `GRAMMARS`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from cases.case import Record
+from cases.choices import REFUSAL, Choice, choose, label_of, normalise, strip_markup
+from cases.numbers import read_quantity
+
+Options = Mapping[str, str] | None
+
+YES_NO = ("yes", "no", "maybe")
+
+
+class ParsedAnswer(Record):
+    """The answer of one reply.
+
+    `value` is an option's label ("B"), labels ("A,C"), yes/no/maybe, a number as text, "CORRECT" or "N: sentence", or
+    free text, as the grammar says. It is None when the reply states no single answer, and `why_not` says why.
+    """
+
+    value: str | None = None
+    route: str = ""
+    why_not: str | None = None
+    said: str | None = None
+    """The part of the reply that was read as the answer."""
+    unit: str | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        return self.value is not None
+
+
+def parse_answer(reply: str, options: Options = None, grammar: str = "auto") -> ParsedAnswer:
+    """Read `reply` by `grammar` (a key of `GRAMMARS`). Raises ValueError for a grammar that does not exist."""
+    try:
+        read = GRAMMARS[grammar]
+    except KeyError:
+        raise ValueError(f"unknown answer grammar {grammar!r}; known: {', '.join(GRAMMARS)}") from None
+    if not reply or not reply.strip():
+        return _none("empty", "the reply is empty")
+    return read(reply, options)
+
+
+def _none(route: str, why_not: str, said: str | None = None) -> ParsedAnswer:
+    return ParsedAnswer(route=route, why_not=why_not, said=said)
+
+
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_ANSWER_TAG = re.compile(r"<answer>(?P<said>.*?)</answer>", re.DOTALL | re.IGNORECASE)
+_THINK_ANSWER = re.compile(
+    r"\s*<think(?:ing)?>(?P<thought>.*?)</think(?:ing)?>\s*<answer>(?P<said>.*?)</answer>\s*", re.DOTALL | re.IGNORECASE
+)
+_ANSWER_ONLY = re.compile(r"\s*<answer>(?P<said>.*?)</answer>\s*", re.DOTALL | re.IGNORECASE)
+_ANSWER_KEYS = ("answer", "final_answer", "answer_idx", "answer_letter", "choice", "label", "diagnosis", "value")
+_CUE = re.compile(
+    r"""(?:
+      (?:\b(?:final|correct|best|right|likely|appropriate|my|the)\s+)*\b(?:answer|choice|option)\b(?:\s+(?:choice|letter|option))?
+        \s*(?:\*\*|__)?\s*(?:\bis\b|\bwould\s+be\b|\bshould\s+be\b|\bmust\s+be\b|:|=|：)
+    | \b(?:i|we)(?:\s+would|['’]d|\s+will|['’]ll)?\s+(?:choose|select|pick|go\s+with|answer)\b
+    | (?:答案|答え|解答|正解|回答|正答)\s*(?:是|は|為|为)?\s*[:：]?
+    | (?:정답|답)\s*(?:은|는)?\s*[:：]?
+    | (?:الإجابة|الجواب)\s*(?:الصحيحة|الصحيح|النهائية)?\s*(?:هي|هو)?\s*[:：]?
+    | (?:คำตอบ(?:ที่ถูกต้อง)?(?:\s*คือ|\s*[:：])|ตอบ)\s*[:：]?
+    | \b(?:respuesta|réponse|antwort|risposta|resposta)\b(?:\s+(?:correcta|correcte|final|finale|corretta|correta))?
+        \s*(?:\bes\b|\best\b|\bist\b|\bè\b|\bé\b|:)
+    )\s*(?:\*\*|__)?\s*:?\s*(?=(?P<said>[^\n]+))""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_SUBJECT = re.compile(
+    r"(?:\b(?:option|choice|answer)\s+)?(?<![\w(])[(\[]?\b(?P<label>[A-Z])\b[)\]]?(?:\*\*)?(?:\s*[:.)]\s*[^.\n]{1,80}?,?)?\s+"
+    r"is\s+(?:therefore\s+|thus\s+|clearly\s+)?(?:the\s+)?(?:most\s+(?:likely|appropriate)|single\s+best|correct|best|right)"
+    r"\s*(?:answer|option|choice|diagnosis|next\s+step)?\b"
+)
+_NEGATED = re.compile(
+    r"^(?:\*\*)?\s*(?:definitely\s+|clearly\s+)?(?:not|never|unlikely|neither)\b(?!.*\bbut\b)", re.IGNORECASE
+)
+
+
+def _choice(said: str, options: Options, route: str) -> ParsedAnswer:
+    """An answer's place resolved against the options; without options it is the text itself."""
+    if options is None:
+        return _text(said, route)
+    choice: Choice = choose(said, options)
+    if choice.label is None and (word := _yes_no_word(said, options)):
+        return ParsedAnswer(value=word, route=f"{route}/yes_no", said=said.strip())
+    return ParsedAnswer(value=choice.label, route=f"{route}/{choice.route}", why_not=choice.why_not, said=said.strip())
+
+
+def _text(said: str, route: str) -> ParsedAnswer:
+    text = strip_markup(said).strip()
+    if not text:
+        return _none(f"{route}/empty", "the answer is empty", said)
+    if REFUSAL.search(text):
+        return _none(f"{route}/refusal", "the reply declines to answer", text)
+    return ParsedAnswer(value=text, route=f"{route}/text", said=text)
+
+
+def _yes_no_word(said: str, options: Mapping[str, str]) -> str | None:
+    """ "Yes, because ...": the label of that word, where the options are yes, no and maybe."""
+    by_word = {normalise(text): label for label, text in options.items()}
+    match = re.match(r"(yes|no|maybe)\s*(?:[,.;:!–—-]|$)", strip_markup(said), re.IGNORECASE)
+    return by_word.get(match[1].lower()) if match and set(by_word) <= set(YES_NO) else None
+
+
+def _after_thinking(reply: str) -> str | None:
+    """What follows the reasoning block; None when the reply ends inside it."""
+    closed = re.split(r"</think(?:ing)?>", reply, flags=re.IGNORECASE)
+    rest = closed[-1]
+    return None if re.search(r"<think(?:ing)?>", rest, re.IGNORECASE) else rest
+
+
+def last_boxed(reply: str) -> str | None:
+    """The contents of the last \\boxed{...}, braces balanced; None without one or when it is not closed."""
+    found = None
+    for match in _BOX.finditer(reply):
+        depth, start = 1, match.end()
+        for position in range(start, len(reply)):
+            depth += {"{": 1, "}": -1}.get(reply[position], 0)
+            if depth == 0:
+                found = reply[start:position]
+                break
+        else:
+            found = None
+    return found
+
+
+def json_objects(reply: str) -> Iterator[dict[str, Any]]:
+    """Every outermost JSON object in the reply, in order."""
+    decoder, position = json.JSONDecoder(), 0
+    while (position := reply.find("{", position)) >= 0:
+        try:
+            value, end = decoder.raw_decode(reply, position)
+        except ValueError:
+            position += 1
+            continue
+        if isinstance(value, dict):
+            yield value
+        position = end
+
+
+def _json_said(reply: str) -> str | None:
+    """The answer of the last JSON object that has one of the answer keys."""
+    for found in reversed(list(json_objects(reply))):
+        lowered = {str(key).lower(): value for key, value in found.items()}
+        for key in _ANSWER_KEYS:
+            if key in lowered:
+                value = lowered[key]
+                if isinstance(value, list):
+                    return ",".join(str(item) for item in value)
+                if isinstance(value, bool):
+                    return "yes" if value else "no"
+                return "" if value is None else str(value)
+    return None
+
+
+def _last_cue(reply: str) -> str | None:
+    """The words after the last statement of the form "the answer is ...", negated statements left out."""
+    said = [match["said"] for match in _CUE.finditer(reply)]
+    said = [text for text in said if not _NEGATED.match(text)]
+    return _first_clause(said[-1]) if said else None
+
+
+def _first_clause(text: str) -> str:
+    """The cue's words up to the end of the sentence; a full stop right after a label does not end it."""
+    return re.split(r"(?<=[^\s.(]{2})[.;!?](?:\s|$)", text.strip(), maxsplit=1)[0].strip()
+
+
+def _subject_label(reply: str, options: Mapping[str, str]) -> str | None:
+    """The label of "B is the correct answer", if all such statements name the same one."""
+    named = {match["label"] for match in _SUBJECT.finditer(reply) if match["label"] in options}
+    return named.pop() if len(named) == 1 else None
+
+
+def _read_auto(reply: str, options: Options) -> ParsedAnswer:
+    visible = _after_thinking(reply)
+    if visible is None:
+        return _none("unfinished", "the reply ends inside its reasoning")
+    if not visible.strip():
+        return _none("empty", "there is reasoning but no answer")
+    if tags := _ANSWER_TAG.findall(visible):
+        inner = last_boxed(tags[-1])
+        return _choice(tags[-1] if inner is None else inner, options, "answer_tag")
+    if (boxed := last_boxed(visible)) is not None:
+        return _choice(boxed, options, "boxed")
+    if (said := _json_said(visible)) is not None:
+        return _choice(said, options, "json")
+    if options is None:
+        said = _last_cue(visible)
+        return _text(visible if said is None else said, "whole" if said is None else "cue")
+    return _read_statement(visible, options)
+
+
+def _read_statement(visible: str, options: Mapping[str, str]) -> ParsedAnswer:
+    """An answer stated in prose: the whole reply, "the answer is ...", "B is correct", or the last line alone."""
+    whole = _choice(visible, options, "whole")
+    if whole.is_answered:
+        return whole
+    if said := _last_cue(visible):
+        return _choice(said, options, "cue")
+    if label := _subject_label(visible, options):
+        return ParsedAnswer(value=label, route="cue/label", said=label)
+    last_line = visible.strip().splitlines()[-1]
+    if last_line.strip() != visible.strip():
+        last = _choice(last_line, options, "last_line")
+        if last.is_answered:
+            return last
+    if REFUSAL.search(visible):
+        return _none("refusal", "the reply declines to answer")
+    return whole
+
+
+def _read_letter(reply: str, options: Options) -> ParsedAnswer:
+    if options is None:
+        return _none("no_options", "the letter grammar needs options")
+    visible = _after_thinking(reply)
+    if visible is None:
+        return _none("unfinished", "the reply ends inside its reasoning")
+    return _read_statement(visible, options)
+
+
+def _read_boxed(reply: str, options: Options) -> ParsedAnswer:
+    said = last_boxed(reply)
+    return (
+        _none("boxed/missing", "there is no closed \\boxed{...}") if said is None else _choice(said, options, "boxed")
+    )
+
+
+def _whole_string(pattern: re.Pattern, route: str, shape: str) -> Callable[[str, Options], ParsedAnswer]:
+    """A grammar that the whole reply must fit, each tag exactly once."""
+
+    def read(reply: str, options: Options) -> ParsedAnswer:
+        match = pattern.fullmatch(reply)
+        if match is None or any(re.search(r"</?(?:think|thinking|answer)>", part, re.I) for part in match.groups()):
+            return _none(f"{route}/format", f"the reply is not of the form {shape}")
+        return _choice(match["said"], options, route)
+
+    return read
+
+
+def _read_json(reply: str, options: Options) -> ParsedAnswer:
+    visible = _after_thinking(reply)
+    said = None if visible is None else _json_said(visible)
+    return (
+        _none("json/missing", "there is no JSON object with an answer key")
+        if said is None
+        else _choice(said, options, "json")
+    )
+
+
+def answer_place(reply: str) -> str | None:
+    """The words that stand in the answer's place: tag, box, JSON key, "the answer is ...", else the whole reply."""
+    visible = _after_thinking(reply)
+    if visible is None:
+        return None
+    tags = _ANSWER_TAG.findall(visible)
+    text = tags[-1] if tags else visible
+    for candidate in (last_boxed(text), _json_said(text)):
+        if candidate is not None:
+            return candidate
+    return text if tags else (_last_cue(text) or text)
+
+
+def _read_letters(reply: str, options: Options) -> ParsedAnswer:
+    """Several labels, "A,C": each once, in order of the alphabet; one unknown label spoils the answer."""
+    said = answer_place(reply)
+    if said is None:
+        return _none("unfinished", "the reply ends inside its reasoning")
+    text = re.sub(r"^(?:options?|choices?|answers?)\s*:?\s+", "", strip_markup(said), flags=re.IGNORECASE)
+    parts = re.split(r"\s*(?:,|;|&|\+|/|、|，|\band\b|\s)\s*", text.strip(" .[]()"), flags=re.IGNORECASE)
+    labels = [label_of(part.strip("()[].\"'")) for part in parts if part.strip("()[].\"'")]
+    if len(labels) == 1 and options and re.fullmatch(r"[A-Z]{2,26}", labels[0]) and set(labels[0]) <= set(options):
+        labels = list(labels[0])
+    if not labels or any(len(label) != 1 for label in labels):
+        single = _choice(said, options, "letters") if options else _none("letters/no_match", "no list of labels", said)
+        return single if single.is_answered else _none("letters/no_match", "the answer is not a list of labels", said)
+    unknown = [label for label in labels if options is not None and label not in options]
+    if unknown:
+        return _none("letters/unknown_label", f"label {unknown[0]} is not among the options", said)
+    return ParsedAnswer(value=",".join(sorted(set(labels))), route="letters", said=said.strip())
+
+
+def _read_yes_no(reply: str, options: Options) -> ParsedAnswer:
+    """yes, no or maybe; the option's label where the options are those words."""
+    said = answer_place(reply)
+    if said is None:
+        return _none("unfinished", "the reply ends inside its reasoning")
+    if options:
+        return _choice(said, options, "yes_no")
+    match = re.match(r"(yes|no|maybe)\s*(?:[,.;:!–—-]|\n|$)", strip_markup(said), re.IGNORECASE)
+    if match is None:
+        return _none("yes_no/no_match", "the answer does not begin with yes, no or maybe", said)
+    return ParsedAnswer(value=match[1].lower(), route="yes_no", said=said.strip())
+
+
+def _read_open(reply: str, options: Options) -> ParsedAnswer:
+    said = answer_place(reply)
+    return _none("unfinished", "the reply ends inside its reasoning") if said is None else _text(said, "open")
+
+
+def _read_number(reply: str, options: Options) -> ParsedAnswer:
+    """One number with its unit, a date (MM/DD/YYYY), or weeks and days."""
+    said = answer_place(reply)
+    if said is None:
+        return _none("unfinished", "the reply ends inside its reasoning")
+    quantity = read_quantity(strip_markup(said))
+    if quantity.value is None:
+        return _none("number/refusal" if REFUSAL.search(said) else "number/no_match", quantity.why_not, said)
+    return ParsedAnswer(value=quantity.value, route=f"number/{quantity.kind}", said=said.strip(), unit=quantity.unit)
+
+
+def _read_correction(reply: str, options: Options) -> ParsedAnswer:
+    """ "CORRECT", or "N: the corrected sentence"."""
+    said = answer_place(reply)
+    if said is None:
+        return _none("unfinished", "the reply ends inside its reasoning")
+    text = strip_markup(said)
+    if re.fullmatch(r"correct\.?", text, re.IGNORECASE):
+        return ParsedAnswer(value="CORRECT", route="error_correction", said=text)
+    lines = [line for line in text.splitlines() if line.strip()]
+    matches = [
+        m for line in lines if (m := re.match(r"(?:sentence\s+)?(\d{1,4})\s*[:.)\s]\s*(\S.*)$", line, re.IGNORECASE))
+    ]
+    if len(matches) != 1 or len(lines) > 1:
+        return _none("error_correction/no_match", "the answer is neither CORRECT nor one 'N: sentence'", said)
+    return ParsedAnswer(value=f"{int(matches[0][1])}: {matches[0][2].strip()}", route="error_correction", said=text)
+
+
+GRAMMARS: dict[str, Callable[[str, Options], ParsedAnswer]] = {
+    "auto": _read_auto,
+    "letter": _read_letter,
+    "boxed": _read_boxed,
+    "think-answer": _whole_string(_THINK_ANSWER, "think_answer", "<think>...</think><answer>...</answer>"),
+    "answer-only": _whole_string(_ANSWER_ONLY, "answer_only", "<answer>...</answer>"),
+    "json": _read_json,
+    "letters": _read_letters,
+    "yes_no": _read_yes_no,
+    "open": _read_open,
+    "number": _read_number,
+    "error_correction": _read_correction,
+}
+
+
+def grammar_for(task: str, options: Options = None) -> str:
+    """The grammar that reads answers to a task kind when a strategy does not prescribe one."""
+    if task == "multi_choice":
+        return "letters"
+    if options:
+        return "auto"
+    return {"yes_no": "yes_no", "calculation": "number", "error_correction": "error_correction"}.get(task, "open")
