@@ -1,4 +1,4 @@
-"""The registry of benchmarks: one small file each in `evaluation/benchmarks/`, one fixture each in `evaluation/fixtures/`.
+"""The registry of benchmarks: one file each in `evaluation/benchmarks/`, one fixture each in `evaluation/fixtures/`.
 
 A benchmark names a data file by its path below a data folder. Without a data folder the fixture of the same layout is
 loaded: a few rows of our own writing, enough to try a run, never a result.

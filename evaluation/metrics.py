@@ -68,6 +68,15 @@ def is_same_text(predicted: str | None, gold: str) -> bool:
     return [w for w in words(predicted) if w not in articles] == [w for w in words(gold) if w not in articles]
 
 
+def auroc(scores: Sequence[float], positive: Sequence[bool]) -> float:
+    """Chance that a positive item scores above a negative one, ties half. Raises EvaluationError for one class only."""
+    if len(scores) != len(positive) or len(set(map(bool, positive))) != 2:
+        raise EvaluationError("AUROC needs a score per item and items of both classes", remedy="check the labels")
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score([bool(p) for p in positive], list(scores)))
+
+
 def ndcg(ranking: Sequence[str], relevant: Mapping[str, float], k: int = 10) -> float:
     """nDCG@k with linear gain and log2 discount (trec_eval's). Two relevant items at ranks 1 and 3 -> 0.9197.
 

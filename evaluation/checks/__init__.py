@@ -1,0 +1,1 @@
+"""Executable checks of published systems: one module each, with `check() -> {passed, measured, scale}`."""

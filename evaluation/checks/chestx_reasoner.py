@@ -1,0 +1,28 @@
+"""ChestX-Reasoner: RadRScore's known answer, negation, and what a report leaves unmentioned."""
+
+from typing import Any
+
+from evaluation.checks.expectation import Expectations
+from evaluation.findings import Finding, rad_r_score
+
+
+def check() -> dict[str, Any]:
+    seen = Expectations("1 planted report, 3 planted chains")
+    report = [
+        Finding(name="effusion", place="left"),
+        Finding(name="cardiomegaly"),
+        Finding(name="consolidation", place="right"),
+        Finding(name="oedema"),
+        Finding(name="fracture", is_present=False),
+    ]
+    chain = [report[0], report[1], report[2], Finding(name="nodule")]
+    score = rad_r_score(chain, report, useful_steps=2, steps=3)
+    seen.near("factuality", score.factuality, 3 / 4)
+    seen.near("completeness", score.completeness, 3 / 5)
+    seen.near("effectiveness", score.effectiveness, 2 / 3)
+    seen.near("overall", score.overall, 0.672)
+    denied = rad_r_score([Finding(name="effusion", place="left", is_present=False)], report, 1, 1)
+    seen.near("denying a finding of the report", denied.factuality, 0.0)
+    normal = rad_r_score([Finding(name="pneumothorax", is_present=False)], report, 1, 1)
+    seen.near("excluding what isn't mentioned", normal.factuality, 1.0)
+    return seen.outcome()

@@ -1,0 +1,42 @@
+"""RadRScore: is the reasoning on an image true to its report, complete, and to the point (ChestX-Reasoner)?"""
+
+from collections.abc import Sequence
+
+from cases.case import Record
+
+
+class Finding(Record):
+    """Something seen or excluded. Findings are matched by name and place, compared by presence."""
+
+    name: str
+    place: str = ""
+    is_present: bool = True
+
+
+class RadRScore(Record):
+    factuality: float
+    completeness: float
+    effectiveness: float
+
+    @property
+    def overall(self) -> float:
+        """Mean of the three (inferred: the paper's text gives no weights)."""
+        return (self.factuality + self.completeness + self.effectiveness) / 3
+
+
+def rad_r_score(predicted: Sequence[Finding], report: Sequence[Finding], useful_steps: int, steps: int) -> RadRScore:
+    """Score one chain of reasoning.
+
+    factuality: predicted findings that agree with the report; one that the report doesn't mention agrees if it is
+    called absent. completeness: findings of the report that the chain states with the same presence. effectiveness:
+    steps that serve the reference reasoning, of all steps. Nothing predicted, or no steps: 0.
+    """
+    told = {(f.name.casefold(), f.place.casefold()): f.is_present for f in report}
+    said = {(f.name.casefold(), f.place.casefold()): f.is_present for f in predicted}
+    agrees = [told.get(key, False) == is_present for key, is_present in said.items()]
+    recalled = [said.get(key) == is_present for key, is_present in told.items()]
+    return RadRScore(
+        factuality=sum(agrees) / len(agrees) if agrees else 0.0,
+        completeness=sum(recalled) / len(recalled) if recalled else 1.0,
+        effectiveness=useful_steps / steps if steps else 0.0,
+    )
