@@ -1,0 +1,154 @@
+"""The imaging reader: checks that a picture is what it claims to be, then lets a model that sees read it.
+
+What it reads becomes an opinion on the panel and a piece of evidence, so that a text model can reason on it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from agents import prompts
+from agents.desk import Desk, Staff
+from agents.opinion import AgentFailure, FailureKind, Opinion
+from agents.structured import differential, is_single_choice, labels_of
+from cases.answers import parse_answer
+from cases.case import Case, Media, MediaKind, Record
+from cases.errors import MediaError, ModelReplyError
+from cases.evidence import Evidence, EvidenceKind
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+ROLE = "imaging"
+SMALLEST_SIDE = 24
+"""Pixels; a thumbnail below this carries no finding. Inferred."""
+GREY_MODALITIES = frozenset({"cr", "dx", "ct", "mr", "mri", "xr", "x-ray", "xray", "radiograph", "mg", "pt", "nm"})
+COLOURFUL = 60.0
+"""Mean spread between colour channels (0-255) from which a picture is a photograph and not a grey scan. Inferred."""
+
+
+class MediaCheck(Record):
+    """Whether one medium may be read; `problem` says why not."""
+
+    number: int
+    problem: str = ""
+
+    @property
+    def is_usable(self) -> bool:
+        return not self.problem
+
+
+def check_image(medium: Media, image: "Image") -> str:
+    """What is wrong with the picture, or ''. A colour photograph never passes as a CT, MR or X-ray."""
+    from PIL import ImageStat
+
+    if min(image.size) < SMALLEST_SIDE:
+        return f"only {image.size[0]}x{image.size[1]} pixels"
+    small = image.convert("RGB")
+    small.thumbnail((128, 128))
+    if max(ImageStat.Stat(small.convert("L")).stddev) < 1.0:
+        return "blank: every pixel has the same brightness"
+    if (medium.modality or "").lower() in GREY_MODALITIES:
+        data = small.tobytes()
+        spread = [max(data[i : i + 3]) - min(data[i : i + 3]) for i in range(0, len(data), 3)]
+        if sum(spread) / len(spread) > COLOURFUL:
+            return f"a colour photograph, but declared as {medium.modality}"
+    return ""
+
+
+def check_media(case: Case) -> tuple[MediaCheck, ...]:
+    """A check for each of `case.all_media`, in order. A missing or corrupt file is a problem, not an error."""
+    from cases.media import read_image
+
+    checks = []
+    for number, medium in enumerate(case.all_media, start=1):
+        problem = ""
+        if medium.kind in (MediaKind.IMAGE, MediaKind.VOLUME):
+            try:
+                problem = check_image(medium, read_image(medium))
+            except MediaError as error:
+                problem = error.what
+        checks.append(MediaCheck(number=number, problem=problem))
+    return tuple(checks)
+
+
+def _data_urls(case: Case, checks: Sequence[MediaCheck]) -> tuple[str, ...]:
+    from cases.media import data_url, read_image
+
+    media = case.all_media
+    usable = [media[check.number - 1] for check in checks if check.is_usable]
+    return tuple(data_url(read_image(m)) for m in usable if m.kind in (MediaKind.IMAGE, MediaKind.VOLUME))
+
+
+async def pictures(desk: Desk, case: Case, checks: Sequence[MediaCheck]) -> tuple[str, ...]:
+    """Data URLs of the usable images, read once per run and kept on the desk only."""
+    if case.id not in desk.pictures:
+        desk.pictures[case.id] = await asyncio.to_thread(_data_urls, case, checks)
+    return desk.pictures[case.id]
+
+
+async def read(
+    desk: Desk, case: Case, checks: Sequence[MediaCheck], *, staff: Staff = "vision"
+) -> tuple[Opinion, Evidence]:
+    """What the model that sees says of the images: an opinion, and the same as evidence of kind measurement.
+
+    Raises MediaError where no image is usable, ModelError, or BudgetExceeded.
+    """
+    urls = await pictures(desk, case, checks)
+    if not urls:
+        problems = "; ".join(f"image {check.number}: {check.problem}" for check in checks if check.problem)
+        raise MediaError(f"no image can be read ({problems or 'none of them is a picture'})", where=case.id)
+    prefix = prompts.image_messages(case, urls)
+    reply = await desk.ask(
+        [*prefix, prompts.role_message(prompts.IMAGING)], node=ROLE, role=ROLE, staff=staff, max_tokens=64
+    )
+    seen = " ".join(reply.text.split())
+    shares: dict[str, float] = {}
+    answer, route = None, ""
+    if is_single_choice(case):
+        scores = await desk.probabilities(
+            [*prefix, prompts.final_label(case)], labels_of(case), node=ROLE, role=ROLE, staff=staff
+        )
+        shares = scores.probabilities
+        answer, route = max(shares, key=lambda label: shares[label]), "probabilities"
+    else:
+        parsed = parse_answer(reply.text, case.options)
+        answer, route = parsed.value or seen or None, parsed.route
+    if not seen and answer is None:
+        raise ModelReplyError("the imaging model said nothing", where=case.id)
+    opinion = Opinion(
+        role=ROLE,
+        findings=(seen,) if seen else (),
+        differential=differential(case, shares),
+        answer=answer,
+        confidence=shares.get(answer or ""),
+        probabilities=shares,
+        rationale=seen,
+        parse_route=route,
+    )
+    return opinion, as_evidence(case, opinion)
+
+
+def as_evidence(case: Case, opinion: Opinion) -> Evidence:
+    """The reading as evidence that the panel can weigh and cite."""
+    numbers = range(1, len(case.all_media) + 1)
+    names = "; ".join(prompts.media_name(n, m) for n, m in zip(numbers, case.all_media, strict=True))
+    text = opinion.rationale
+    if opinion.differential:
+        ranked = ", ".join(f"{d.name} {d.probability:.0%}" for d in opinion.differential[:3])
+        text += f" Image model's ranking: {ranked}."
+    return Evidence(
+        id=f"{ROLE}-reading",
+        kind=EvidenceKind.MEASUREMENT,
+        title=f"Image reading of {names}",
+        text=text.strip(),
+        media=case.all_media,
+        source="image model of this ward",
+        score=1.0,
+    )
+
+
+def failure(checks: Sequence[MediaCheck], message: str) -> AgentFailure:
+    """A typed failure that names the images that could not be read."""
+    problems = "; ".join(f"image {check.number}: {check.problem}" for check in checks if check.problem)
+    return AgentFailure(role=ROLE, kind=FailureKind.TOOL, message="; ".join(filter(None, [message, problems])))

@@ -1,0 +1,215 @@
+"""Every prompt, apart from control flow.
+
+A call is three messages: the system text shared by all roles, the case with the evidence, and the role with its
+question. The first two are the same for every call of a case, so an engine with a prefix cache reads them once; the
+evidence stands after the case, so a first pass without evidence shares the case with the panel that follows.
+File names never appear: they leak labels. An image is 'image 1 (CT, axial)'.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+from agents.opinion import CriticNote, Opinion
+from agents.structured import labels_of
+from cases.case import Case, Finding, Media, Patient, TaskKind, Visit
+from cases.evidence import Evidence
+
+SYSTEM = (
+    "You are a physician on a ward round. Read the case, reason from its facts only, and be brief. "
+    "Quote evidence word for word, or not at all. This is research decision support, not care."
+)
+
+DIRECT = "Answer the question. Note the decisive findings, reason in one sentence, then choose."
+SPECIALIST = (
+    "You are the {name} specialist on the panel ({description}). Judge this case from your field: "
+    "decisive findings, one sentence of reasoning against the closest alternative, then your answer."
+)
+ATTENDING = (
+    "You are the attending. The panel's opinions, given independently:\n{opinions}\n{notes}"
+    "Weigh the arguments, not the votes; an opinion may be wrong. "
+    "Note the decisive findings, reason in one sentence, then decide."
+)
+EXPLAIN = (
+    "You are the attending. Note the decisive findings, reason in one sentence, then decide. "
+    "Say what finding would change your answer."
+)
+TRIAGE = (
+    "You are triage. Give the acuity, the complexity of the question, and up to three specialties to ask, "
+    "chosen from: {specialties}."
+)
+CRITIC = (
+    "You are the critic. The panel said:\n{opinions}\n"
+    "Name the one most serious weakness: a case fact overlooked or contradicted, or a closed mind. "
+    "If there is none, say 'none' with severity info."
+)
+IMAGING = "Describe what these images show, briefly."
+FINAL_LABEL = "Your final answer is one of {labels}. Reply with it alone."
+
+
+def case_messages(
+    case: Case, evidence: Sequence[Evidence] = (), *, images: Sequence[str] = (), evidence_words: int = 90
+) -> list[BaseMessage]:
+    """The common prefix: system text, then the case with its evidence.
+
+    `images` are data URLs of the case's usable media, for a model that sees images; empty for one that reads text.
+    """
+    text = case_text(case)
+    if evidence:
+        text += "\n\n" + evidence_text(evidence, evidence_words)
+    return [SystemMessage(SYSTEM), _with_images(text, case.all_media, images)]
+
+
+def image_messages(case: Case, images: Sequence[str]) -> list[BaseMessage]:
+    """The prefix for a model that only reads images: the pictures, the question and the options."""
+    return [_with_images(question_text(case), case.all_media, images)]
+
+
+def question_text(case: Case) -> str:
+    """The question and its options, without the record."""
+    parts = [f"Question: {case.question.strip()}"]
+    if case.options:
+        parts.append("Options:\n" + "\n".join(f"{label}. {text}" for label, text in case.options.items()))
+        if case.task is TaskKind.MULTI_CHOICE:
+            parts.append("More than one option may be right.")
+    return "\n".join(parts)
+
+
+def _with_images(text: str, media: Sequence[Media], images: Sequence[str]) -> HumanMessage:
+    if not images:
+        return HumanMessage(text)
+    blocks: list[str | dict[str, Any]] = [{"type": "image_url", "image_url": {"url": url}} for url in images]
+    references = [medium.sha256 or medium.uri for medium in media][: len(images)]
+    return HumanMessage(content=[*blocks, {"type": "text", "text": text}], additional_kwargs={"media": references})
+
+
+def case_text(case: Case) -> str:
+    """The case as an agent reads it: patient, visits, context, media names, question, options."""
+    parts = [_patient(case.patient)]
+    parts += [_visit(number, visit) for number, visit in enumerate(case.visits, start=1)]
+    if case.context:
+        parts.append(case.context.strip())
+    media = case.all_media
+    if media:
+        parts.append("Media: " + "; ".join(media_name(number, medium) for number, medium in enumerate(media, start=1)))
+    parts.append(question_text(case))
+    return "\n".join(part for part in parts if part)
+
+
+def media_name(number: int, medium: Media) -> str:
+    """'image 1 (CT, axial)': number and what is known of it, never its file name."""
+    known = [text for text in (medium.modality, medium.body_region, medium.view) if text]
+    if medium.prior_of:
+        known.append("earlier")
+    return f"{medium.kind.value} {number}" + (f" ({', '.join(known)})" if known else "")
+
+
+def evidence_text(evidence: Sequence[Evidence], words: int) -> str:
+    """Numbered evidence, each with title and year, cut to so many words."""
+    lines = ["Evidence:"]
+    for number, piece in enumerate(evidence, start=1):
+        year = f", {piece.published.year}" if piece.published else ""
+        warning = " RETRACTED" if piece.is_retracted else ""
+        lines.append(f"[{number}] {piece.title}{year}{warning}: {shorten(piece.text, words)}")
+    return "\n".join(lines)
+
+
+def shorten(text: str, words: int) -> str:
+    """The first `words` words, on one line, with '...' where something was left out."""
+    parts = text.split()
+    return " ".join(parts) if len(parts) <= words else " ".join(parts[:words]) + " ..."
+
+
+def opinions_text(opinions: Sequence[Opinion]) -> str:
+    """Opinions without their roles: 'Doctor 1: B - because ...'."""
+    return "\n".join(
+        f"Doctor {number}: {opinion.answer or 'no answer'} - {opinion.rationale}"
+        for number, opinion in enumerate(opinions, start=1)
+    )
+
+
+def notes_text(notes: Sequence[CriticNote]) -> str:
+    """What the critic found, worst first, at most three lines; '' where nothing was."""
+    rank = {"critical": 0, "warning": 1, "info": 2}
+    shown = sorted((note for note in notes if note.severity != "info"), key=lambda note: rank[note.severity])[:3]
+    return "".join(f"Critic: {note.message}\n" for note in shown)
+
+
+def role_message(text: str) -> HumanMessage:
+    return HumanMessage(text)
+
+
+def final_label(case: Case) -> HumanMessage:
+    """Asks for the label alone, so that one token carries the option probabilities."""
+    return HumanMessage(FINAL_LABEL.format(labels=", ".join(labels_of(case))))
+
+
+def own_reply(text: str) -> AIMessage:
+    return AIMessage(text)
+
+
+def merge_user_messages(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Consecutive user messages joined into one, for chat templates that demand alternating roles."""
+    merged: list[BaseMessage] = []
+    for message in messages:
+        if merged and isinstance(message, HumanMessage) and isinstance(merged[-1], HumanMessage):
+            before = merged.pop()
+            merged.append(
+                HumanMessage(
+                    content=_joined(before.content, message.content), additional_kwargs=dict(before.additional_kwargs)
+                )
+            )
+        else:
+            merged.append(message)
+    return merged
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if isinstance(first, str) and isinstance(second, str):
+        return f"{first}\n\n{second}"
+    as_blocks = [part if isinstance(part, list) else [{"type": "text", "text": part}] for part in (first, second)]
+    return as_blocks[0] + as_blocks[1]
+
+
+def size_of(messages: Sequence[BaseMessage]) -> tuple[int, int]:
+    """(characters of text, number of images) of a prompt."""
+    characters, images = 0, 0
+    for message in messages:
+        blocks = message.content if isinstance(message.content, list) else [message.content]
+        for block in blocks:
+            if isinstance(block, str):
+                characters += len(block)
+            elif block.get("type") == "text":
+                characters += len(block.get("text", ""))
+            else:
+                images += 1
+    return characters, images
+
+
+def _patient(patient: Patient) -> str:
+    facts = [f"{patient.age_years:g} years" if patient.age_years is not None else "", patient.sex or ""]
+    facts += [
+        f"{patient.weight_kg:g} kg" if patient.weight_kg else "",
+        f"{patient.height_cm:g} cm" if patient.height_cm else "",
+    ]
+    facts.append("pregnant" if patient.is_pregnant else "")
+    line = ", ".join(fact for fact in facts if fact)
+    lists = {"History": patient.history, "Medications": patient.medications, "Allergies": patient.allergies}
+    lines = [f"Patient: {line}"] if line else []
+    lines += [f"{name}: {'; '.join(values)}" for name, values in lists.items() if values]
+    return "\n".join(lines)
+
+
+def _visit(number: int, visit: Visit) -> str:
+    when = f" (day {visit.offset_days:g})" if visit.offset_days is not None else f" ({visit.day})" if visit.day else ""
+    found = "; ".join(_finding(finding) for finding in visit.findings)
+    return f"Visit {number}{when}: " + " ".join(part for part in (found, (visit.note or "").strip()) if part)
+
+
+def _finding(finding: Finding) -> str:
+    text = finding.name if finding.is_present else f"no {finding.name}"
+    if finding.value is not None:
+        value = f"{finding.value:g}" if isinstance(finding.value, float) else finding.value
+        text += f" {value}" + (f" {finding.unit}" if finding.unit else "")
+    return text + (f" ({finding.note})" if finding.note else "")

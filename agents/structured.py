@@ -1,0 +1,163 @@
+"""The forms that a model fills in, and how a filled form becomes an `Opinion`.
+
+The forms are short because a small model writes them at reading speed. Reasoning stands before the answer, so that
+the answer is conditioned on it. Probabilities are not asked for here: they come from the engine.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
+
+from agents.opinion import Diagnosis, Opinion, Request
+from cases.case import Case, TaskKind
+from cases.evidence import Citation, Evidence
+
+Phrase = Annotated[str, StringConstraints(max_length=90)]
+Sentence = Annotated[str, StringConstraints(max_length=240)]
+Name = Annotated[str, StringConstraints(max_length=80)]
+
+
+class Form(BaseModel):
+    """A form refuses fields it does not know, so that the schema sent to the engine is closed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Quote(Form):
+    """A span copied from one numbered piece of evidence."""
+
+    evidence: int = Field(ge=1, le=99)
+    quote: Annotated[str, StringConstraints(max_length=110)]
+
+
+class TriageForm(Form):
+    """Acuity and who should be asked."""
+
+    acuity: Literal["routine", "urgent", "emergency"]
+    complexity: Literal["simple", "moderate", "complex"]
+    specialties: list[Name] = Field(max_length=3)
+
+
+class CriticForm(Form):
+    """One weakness of the panel's reasoning, or none."""
+
+    weakness: Sentence
+    severity: Literal["info", "warning", "critical"]
+
+
+def labels_of(case: Case) -> tuple[str, ...]:
+    """The labels an answer can have; empty for open tasks."""
+    if case.options:
+        return tuple(case.options)
+    if case.task is TaskKind.YES_NO:
+        return ("yes", "no")
+    return ()
+
+
+def is_single_choice(case: Case) -> bool:
+    """True where one label is the answer, so that option probabilities mean something."""
+    return bool(labels_of(case)) and case.task is not TaskKind.MULTI_CHOICE
+
+
+@lru_cache(maxsize=512)
+def opinion_form(labels: tuple[str, ...], task: TaskKind, cites: bool) -> type[BaseModel]:
+    """The form of an opinion for these labels; with a `citations` field only where there is evidence to cite.
+
+    >>> list(opinion_form(("A", "B"), TaskKind.CHOICE, cites=True).model_fields)
+    ['findings', 'citations', 'rationale', 'answer', 'would_change']
+    """
+    fields: dict[str, Any] = {"findings": (list[Phrase], Field(min_length=1, max_length=3))}
+    if cites:
+        fields["citations"] = (list[Quote], Field(max_length=2))
+    fields["rationale"] = (Sentence, ...)
+    if labels:
+        one = Literal[labels]  # type: ignore[valid-type]
+        several = task is TaskKind.MULTI_CHOICE
+        fields["answer"] = (list[one], Field(min_length=1, max_length=len(labels))) if several else (one, ...)
+    elif task in (TaskKind.REPORT, TaskKind.ERROR_CORRECTION):
+        fields["answer"] = (Annotated[str, StringConstraints(max_length=600)], ...)
+    elif task in (TaskKind.OPEN_DIAGNOSIS, TaskKind.DIFFERENTIAL):
+        fields["differential"] = (list[Name], Field(min_length=1, max_length=4))
+    else:
+        fields["answer"] = (Annotated[str, StringConstraints(max_length=160)], ...)
+    fields["would_change"] = (list[Phrase], Field(max_length=1))
+    return create_model("OpinionForm", __base__=Form, **fields)
+
+
+def form_for(case: Case, evidence: Sequence[Evidence]) -> type[BaseModel]:
+    return opinion_form(labels_of(case), case.task, bool(evidence))
+
+
+def read_form(
+    filled: BaseModel,
+    case: Case,
+    role: str,
+    evidence: Sequence[Evidence],
+    probabilities: Mapping[str, float] | None = None,
+) -> Opinion:
+    """The opinion that a filled form states.
+
+    `probabilities` are the engine's, over the case's labels; where given, the likeliest is the answer, and a written
+    answer that differs is named in the rationale's route (`parse_route` 'probabilities!=form').
+    """
+    values = filled.model_dump()
+    written = _written_answer(values)
+    shares = dict(probabilities or {})
+    answer, route = written, "form"
+    if shares:
+        likeliest = max(shares, key=lambda label: shares[label])
+        route = "probabilities" if written in (likeliest, None) else "probabilities!=form"
+        answer = likeliest
+    return Opinion(
+        role=role,
+        findings=tuple(_clean(values.get("findings", []))),
+        differential=differential(case, shares, values.get("differential", ())),
+        answer=answer,
+        confidence=shares.get(answer or ""),
+        probabilities=shares,
+        rationale=values.get("rationale", "").strip(),
+        citations=tuple(_citations(values.get("citations", []), evidence)),
+        requests=tuple(Request(kind="ask", what=what) for what in _clean(values.get("would_change", []))),
+        parse_route=route,
+    )
+
+
+def differential(case: Case, shares: Mapping[str, float], names: Sequence[str] = ()) -> tuple[Diagnosis, ...]:
+    """Options by probability, likeliest first; or an open list, where rank r has the weight 1/r, normalised."""
+    if shares:
+        options = case.options or {}
+        ranked = sorted(shares, key=lambda label: (-shares[label], label))
+        return tuple(
+            Diagnosis(name=options.get(label, label), probability=min(1.0, max(0.0, shares[label])), label=label)
+            for label in ranked
+        )
+    unique = list(dict.fromkeys(_clean(names)))
+    total = sum(1 / rank for rank in range(1, len(unique) + 1))
+    return tuple(Diagnosis(name=name, probability=1 / rank / total) for rank, name in enumerate(unique, start=1))
+
+
+def _written_answer(values: Mapping[str, Any]) -> str | None:
+    answer = values.get("answer")
+    if isinstance(answer, list):
+        return ",".join(sorted(set(answer))) or None
+    if answer is None:
+        names = _clean(values.get("differential", []))
+        return names[0] if names else None
+    return str(answer).strip() or None
+
+
+def _citations(quotes: Sequence[Mapping[str, Any]], evidence: Sequence[Evidence]) -> list[Citation]:
+    """Quotes by evidence id. A number that no evidence has is kept under the id '#n': it stays unverified."""
+    cited = []
+    for quote in quotes:
+        number, text = int(quote["evidence"]), str(quote["quote"]).strip()
+        if text:
+            known = 1 <= number <= len(evidence)
+            cited.append(Citation(evidence_id=evidence[number - 1].id if known else f"#{number}", quote=text))
+    return cited
+
+
+def _clean(texts: Sequence[str]) -> list[str]:
+    return [text.strip() for text in texts if text.strip()]

@@ -1,0 +1,83 @@
+"""Triage: how urgent, how complex, and whom to ask. Rules first; a model only if the settings say so."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from agents import prompts
+from agents.desk import Desk
+from agents.structured import TriageForm, labels_of
+from cases.case import Case, Record
+from knowledge import specialties
+
+Acuity = Literal["routine", "urgent", "emergency"]
+Complexity = Literal["simple", "moderate", "complex"]
+
+
+class TriagePlan(Record):
+    """What triage decided, and why."""
+
+    acuity: Acuity = "routine"
+    complexity: Complexity = "simple"
+    specialties: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+def plan(case: Case, *, specialists: int, has_red_flag: bool = False) -> TriagePlan:
+    """The plan by rules alone.
+
+    complex: an open task, images, or several visits; moderate: a long record; simple: everything else. Specialties
+    are suggested from the words of the case; whoever reads the case's imaging modality goes first.
+    """
+    reasons = []
+    if not labels_of(case):
+        reasons.append(f"open task ({case.task.value})")
+    if case.all_media:
+        reasons.append(f"{len(case.all_media)} media")
+    if len(case.visits) > 1:
+        reasons.append(f"{len(case.visits)} visits")
+    words = len(prompts.case_text(case).split())
+    complexity: Complexity = "complex" if reasons else "moderate" if words > 400 else "simple"
+    if words > 400:
+        reasons.append(f"{words} words")
+    modalities = tuple(sorted({m.modality for m in case.all_media if m.modality}))
+    return TriagePlan(
+        acuity="emergency" if has_red_flag else "routine",
+        complexity=complexity,
+        specialties=choose(case, modalities, specialists),
+        modalities=modalities,
+        reasons=tuple(reasons),
+    )
+
+
+def choose(case: Case, modalities: Sequence[str], k: int) -> tuple[str, ...]:
+    """Ids of k specialties: readers of the case's modalities first, then by the words of the case."""
+    wanted = {modality.lower() for modality in modalities}
+    readers = [s.id for s in specialties.catalogue() if wanted & {m.lower() for m in s.modalities}][:1]
+    suggested = [specialty.id for specialty in specialties.suggest(prompts.case_text(case), k)]
+    return tuple(dict.fromkeys([*readers, *suggested]))[:k]
+
+
+async def refine(desk: Desk, case: Case, rules: TriagePlan) -> TriagePlan:
+    """The plan after one small model call, which may raise acuity and complexity and reorder specialties, never lower.
+
+    Raises a ModelError or BudgetExceeded; the caller keeps the plan by rules then.
+    """
+    known = {specialty.id: specialty for specialty in specialties.catalogue()}
+    question = prompts.TRIAGE.format(specialties=", ".join(known))
+    messages = [*prompts.case_messages(case), prompts.role_message(question)]
+    reply = await desk.ask(messages, node="triage", role="triage", schema=TriageForm, max_tokens=80)
+    form = reply.parsed
+    assert isinstance(form, TriageForm)
+    named = [name.strip().lower().replace(" ", "_") for name in form.specialties]
+    order: tuple[Acuity, ...] = ("routine", "urgent", "emergency")
+    grades: tuple[Complexity, ...] = ("simple", "moderate", "complex")
+    return rules.model_copy(
+        update={
+            "acuity": max(rules.acuity, form.acuity, key=order.index),
+            "complexity": max(rules.complexity, form.complexity, key=grades.index),
+            "specialties": tuple(dict.fromkeys([*(n for n in named if n in known), *rules.specialties]))[
+                : max(1, len(rules.specialties))
+            ],
+        }
+    )

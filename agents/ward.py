@@ -1,0 +1,106 @@
+"""What a run is given: the models, the search, and the settings of the house."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cases.evidence import Evidence
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+
+class Search(Protocol):
+    """Anything that finds evidence for a question; `retrieval.search.Searcher` is one."""
+
+    def search(self, query: str, k: int = 4) -> list[Evidence]: ...
+
+
+class RoundSettings(BaseModel):
+    """How the ward works: what is retrieved, when a panel is convened, what a case may cost, when to abstain."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    evidence_k: int = Field(default=2, ge=0, le=64, description="Passages shown to the panel; 0 turns retrieval off.")
+    evidence_words: int = Field(default=90, ge=10, description="A passage is shown up to this many words.")
+    retrieve: Literal["never", "panel", "always"] = Field(
+        default="panel", description="panel: only when specialists are convened; always: before the first pass too."
+    )
+
+    convene: Literal["never", "uncertain", "always"] = "uncertain"
+    entropy_above: float = Field(
+        default=0.6, ge=0, le=1, description="Convene when the first pass has more entropy than this share of log(n)."
+    )
+    margin_below: float = Field(
+        default=0.25, ge=0, le=1, description="Convene when the two likeliest options are closer than this."
+    )
+    specialists: int = Field(default=3, ge=1, le=12, description="How many specialists a panel has.")
+    asks_triage_model: bool = Field(
+        default=False, description="One small call for acuity and specialties, after the rules."
+    )
+    asks_critic_model: bool = Field(default=False, description="One call that looks for what the rules cannot see.")
+    explains_simple: bool = Field(default=True, description="Give a rationale on the simple route (one more call).")
+
+    abstain_below: float = Field(default=0.0, ge=0, le=1, description="Abstain when the likeliest option has less.")
+    min_quorum: float = Field(default=0.5, ge=0, le=1, description="Abstain when less of the panel answered.")
+    ties: Literal["abstain", "first"] = Field(
+        default="abstain", description="What a tied vote releases; first: the tied answer that was given first."
+    )
+    calibration_temperature: float = Field(
+        default=1.0,
+        gt=0,
+        description="Divides log-probabilities before they are shown as confidence; fitted by evaluation.",
+    )
+    emergency_stops: bool = Field(
+        default=True,
+        description="A red flag releases an emergency notice at once. False (exams): the answer is still worked out, "
+        "and the flag stays in `safety_flags`.",
+    )
+
+    deidentify: bool = Field(default=True, description="Scrub identifiers from text before anything is logged.")
+    merge_user_messages: bool = Field(
+        default=False, description="One user message per call, for chat templates that demand alternating roles."
+    )
+    opinion_tokens: int = Field(default=160, ge=16, description="Longest structured reply.")
+    agent_timeout_s: float = Field(default=180.0, gt=0, description="Seconds one agent may take over all its calls.")
+    max_calls: int = Field(default=24, ge=1)
+    max_tokens: int = Field(default=24_000, ge=1)
+    max_seconds: float = Field(default=900.0, gt=0)
+    max_cost: float | None = Field(default=None, ge=0)
+    seed: int | None = 7
+
+    @classmethod
+    def for_exams(cls, **overrides: Any) -> "RoundSettings":
+        """Every question gets an answer: red flags do not stop the run, and nothing but failure leaves it open."""
+        return cls(**{"emergency_stops": False, "ties": "first", "min_quorum": 0.0, "abstain_below": 0.0} | overrides)
+
+
+@dataclass
+class Ward:
+    """The staff and the house of one run. `vision` reads images; without it `chat` does if `chat_sees_images`."""
+
+    chat: "BaseChatModel"
+    vision: "BaseChatModel | None" = None
+    search: Search | None = None
+    settings: RoundSettings = field(default_factory=RoundSettings)
+    chat_sees_images: bool = False
+    model_ids: dict[str, str] = field(default_factory=dict)
+    """Role of the model (chat, vision) -> id@revision, written into the trajectory's header."""
+    clock: Callable[[], float] = monotonic
+
+    @property
+    def index_id(self) -> str:
+        """The manifest id of the search index; '' where there is none."""
+        return str(getattr(self.search, "manifest_id", "") or "")
+
+    def describe(self) -> dict[str, Any]:
+        """Everything that decides a run's outcome, as plain JSON."""
+        return {
+            "settings": self.settings.model_dump(mode="json"),
+            "models": dict(self.model_ids),
+            "index": self.index_id,
+            "chat_sees_images": self.chat_sees_images,
+        }

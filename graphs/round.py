@@ -1,0 +1,247 @@
+"""`round`: the ward round. One look first; a panel only where it may help; the attending decides.
+
+    intake -> triage -> look -> gate --simple-------------------------> attending -> verify -> release
+                                  \\-complex-> recruit -> specialist x N -> join -> critic -/
+    a red flag ends the run at intake.
+
+Each specialist is a `Send` branch that catches its own errors; `join` is deferred, so it runs once, when all of
+them have answered or failed.
+"""
+
+from typing import Any, cast
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Send
+
+from agents import attending, critic, imaging, specialist, triage
+from agents.opinion import AgentFailure, Opinion
+from agents.structured import differential, labels_of
+from cases.evidence import Evidence
+from graphs.intake import intake, is_released
+from graphs.release import find_evidence, release, verify
+from graphs.run import Run, StrategyConfig, node, note_event, opinion_event
+from graphs.state import RunState, SpecialistTask
+
+
+class Config(StrategyConfig):
+    """Everything about the round is in `RoundSettings`: it is how the ward works."""
+
+
+@node("triage")
+async def assess(state: RunState, run: Run) -> dict[str, Any]:
+    """Acuity, complexity and specialties by rules; a model may raise them if the settings ask it."""
+    settings = run.desk.ward.settings
+    case = state["case"]
+    plan = triage.plan(case, specialists=settings.specialists, has_red_flag=bool(state.get("safety_flags")))
+    update: dict[str, Any] = {"plan": plan}
+    if settings.asks_triage_model:
+        refined, failure = await run.attempt("triage", triage.refine(run.desk, case, plan))
+        update = {"plan": refined or plan, "asked": ["triage"], "failures": [failure] if failure else []}
+    run.emit(
+        note_event(
+            "triage", f"{update['plan'].acuity}, {update['plan'].complexity}", update["plan"].model_dump(mode="json")
+        )
+    )
+    return update
+
+
+@node("look")
+async def look(state: RunState, run: Run) -> dict[str, Any]:
+    """The first look of one model, which is also the baseline: the images by whoever sees them, else the text."""
+    case, checks, desk = state["case"], state.get("checks", ()), run.desk
+    settings, ward = desk.ward.settings, desk.ward
+    evidence: tuple[Evidence, ...] = ()
+    failures: list[AgentFailure] = []
+    if settings.retrieve == "always":
+        evidence, failures = await find_evidence(run, case)
+    if case.all_media and ward.vision is not None and not ward.chat_sees_images:
+        reading, failure = await run.attempt(imaging.ROLE, imaging.read(desk, case, checks))
+        if failure is None:
+            opinion, seen = reading
+            run.emit(opinion_event("look", opinion))
+            return {
+                "first": opinion, "opinions": [opinion], "asked": [imaging.ROLE], "evidence": (seen, *evidence),
+                "failures": failures, "baseline_usage": desk.usage,
+            }  # fmt: skip
+        failures = [*failures, imaging.failure(checks, failure.message)]
+    images = await imaging.pictures(desk, case, checks) if ward.chat_sees_images and case.all_media else ()
+    first, failure = await run.attempt("gate", attending.first_look(desk, case, evidence, images=images))
+    if first is not None:
+        run.emit(opinion_event("look", first))
+    asked = ["gate"] if not failures or failures[0].role != imaging.ROLE else [imaging.ROLE, "gate"]
+    return {
+        "first": first, "asked": asked, "evidence": evidence, "failures": [*failures, *([failure] if failure else [])],
+        "baseline_usage": desk.usage,
+    }  # fmt: skip
+
+
+@node("gate")
+async def gate(state: RunState, run: Run) -> dict[str, Any]:
+    """Is a panel worth its cost here?"""
+    settings, first, plan = run.desk.ward.settings, state.get("first"), state["plan"]
+    if settings.convene == "uncertain":
+        reasons = list(plan.reasons) if plan.complexity == "complex" else []
+        if first is None:
+            reasons.append("no first look")
+        elif labels_of(state["case"]) and attending.is_uncertain(
+            first.probabilities, entropy_above=settings.entropy_above, margin_below=settings.margin_below
+        ):
+            reasons.append("the first look is uncertain")
+    else:
+        reasons = ["by setting"] if settings.convene == "always" else []
+    route = "complex" if reasons else "simple"
+    run.emit(note_event("gate", f"{route}: {', '.join(reasons) or 'the first look is sure'}", {"reasons": reasons}))
+    return {"route": route}
+
+
+def after_gate(state: RunState) -> str:
+    return "recruit" if state["route"] == "complex" else "attending"
+
+
+@node("recruit")
+async def recruit(state: RunState, run: Run) -> dict[str, Any]:
+    """Find the evidence that the whole panel shares, and keep back what the attending will need of the budget."""
+    case, evidence = state["case"], state.get("evidence", ())
+    failures: list[AgentFailure] = []
+    if run.desk.ward.settings.retrieve == "panel":
+        found, failures = await find_evidence(run, case)
+        evidence = (*evidence, *found)
+    budget = run.desk.budget
+    settings = run.desk.ward.settings
+    characters = len(case.question) + len(case.context or "") + 8 * settings.evidence_words * len(evidence)
+    budget.hold(
+        2, min(2 * (budget.estimate_tokens(characters) + 3 * settings.opinion_tokens), settings.max_tokens // 2)
+    )
+    return {"evidence": evidence, "asked": list(state["plan"].specialties), "failures": failures}
+
+
+def fan_out(state: RunState) -> list[Send] | str:
+    tasks = [
+        SpecialistTask(
+            case=state["case"],
+            checks=state.get("checks", ()),
+            evidence=state.get("evidence", ()),
+            role=role,
+            sample=0,
+        )
+        for role in state["plan"].specialties
+    ]
+    return [Send("specialist", task) for task in tasks] or "join"
+
+
+@node("specialist")
+async def consult(state: SpecialistTask, run: Run) -> dict[str, Any]:
+    """One blind opinion, or a typed failure."""
+    case, desk = state["case"], run.desk
+    images: tuple[str, ...] = ()
+    if case.all_media and desk.ward.chat_sees_images:
+        images = await imaging.pictures(desk, case, state["checks"])
+    opinion, failure = await run.attempt(
+        state["role"], specialist.opinion(desk, case, state["evidence"], state["role"], images=images)
+    )
+    if failure is not None:
+        return {"failures": [failure]}
+    run.emit(opinion_event("specialist", opinion))
+    return {"opinions": [opinion]}
+
+
+@node("join")
+async def join(state: RunState, run: Run) -> dict[str, Any]:
+    """The panel in the order it was asked, whoever answered first."""
+    del run
+    order = {role: number for number, role in enumerate(state["asked"])}
+    return {"panel": sorted(state.get("opinions", []), key=lambda opinion: order.get(opinion.role, len(order)))}
+
+
+@node("critic")
+async def criticise(state: RunState, run: Run) -> dict[str, Any]:
+    """Locate what the panel quotes and check what can be checked; then, if set, one model's objection."""
+    case, evidence = state["case"], state.get("evidence", ())
+    panel = [critic.verified(opinion, evidence) for opinion in state["panel"]]
+    doctors = [opinion for opinion in panel if opinion.role != imaging.ROLE]
+    notes = list(critic.review(case, doctors, evidence, state.get("first")))
+    update: dict[str, Any] = {"panel": panel, "notes": notes}
+    if run.desk.ward.settings.asks_critic_model and panel:
+        note, failure = await run.attempt("critic", critic.criticise(run.desk, case, evidence, panel))
+        update["asked"] = ["critic"]
+        update["failures"] = [failure] if failure else []
+        notes += [note] if note else []
+    for note in notes:
+        run.emit(note_event("critic", note.message, note.model_dump(mode="json")))
+    return update
+
+
+@node("attending")
+async def decide(state: RunState, run: Run) -> dict[str, Any]:
+    """The decision after the panel; on the simple route the first look stands and is explained."""
+    case, first, desk = state["case"], state.get("first"), run.desk
+    is_simple = state["route"] == "simple"
+    if is_simple and first is not None and (first.rationale or not desk.ward.settings.explains_simple):
+        return {"final": first}
+    images: tuple[str, ...] = ()
+    if case.all_media and desk.ward.chat_sees_images:
+        images = await imaging.pictures(desk, case, state.get("checks", ()))
+    panel, notes = state.get("panel", []), state.get("notes", [])
+    work = attending.decide(
+        desk,
+        case,
+        state.get("evidence", ()),
+        panel,
+        notes,
+        images=images,
+        weighs_options=not is_simple or first is None,
+    )
+    final, failure = await run.attempt("attending", work)
+    if failure is not None:
+        return {"asked": ["attending"], "failures": [failure]}
+    if is_simple and first is not None:
+        final = _explained(first, final, state)
+    run.emit(opinion_event("attending", final))
+    return {"final": final, "asked": ["attending"]}
+
+
+def _explained(first: Opinion, told: Opinion, state: RunState) -> Opinion:
+    """The first look's answer and probabilities with the reasons that were written for it."""
+    agrees = told.answer == first.answer
+    return told.model_copy(
+        update={
+            "answer": first.answer,
+            "probabilities": first.probabilities,
+            "confidence": first.confidence,
+            "differential": differential(state["case"], first.probabilities),
+            "parse_route": "probabilities" if agrees else "probabilities!=form",
+        }
+    )
+
+
+def after_intake(state: RunState) -> str:
+    return END if is_released(state) else "triage"
+
+
+def build() -> StateGraph[RunState, Run, RunState, RunState]:
+    graph = StateGraph(RunState, context_schema=Run)
+    graph.add_node("intake", intake)
+    graph.add_node("triage", assess)
+    graph.add_node("look", look)
+    graph.add_node("gate", gate)
+    graph.add_node("recruit", recruit)
+    graph.add_node("specialist", consult, input_schema=cast(Any, SpecialistTask))
+    graph.add_node("join", join, defer=True)
+    graph.add_node("critic", criticise)
+    graph.add_node("attending", decide)
+    graph.add_node("verify", verify)
+    graph.add_node("release", release)
+
+    graph.add_edge(START, "intake")
+    graph.add_conditional_edges("intake", after_intake, ["triage", END])
+    graph.add_edge("triage", "look")
+    graph.add_edge("look", "gate")
+    graph.add_conditional_edges("gate", after_gate, ["recruit", "attending"])
+    graph.add_conditional_edges("recruit", fan_out, ["specialist", "join"])
+    graph.add_edge("specialist", "join")
+    graph.add_edge("join", "critic")
+    graph.add_edge("critic", "attending")
+    graph.add_edge("attending", "verify")
+    graph.add_edge("verify", "release")
+    graph.add_edge("release", END)
+    return graph
