@@ -52,7 +52,8 @@ def audit_triggers(
     """Ask every prompt with and without each phrase, in each place.
 
     A phrase is flagged when, in some place, McNemar's exact p, corrected over all phrases and places (Holm), is below
-    `alpha` and the bootstrap interval of the change leaves out 0. Pairs with a refusal or unread reply are left out and counted.
+    `alpha` and the bootstrap interval of the change leaves out 0. Pairs with a refusal or unread reply are left out and
+    counted.
     """
     if not prompts or not phrases:
         raise EvaluationError("an audit needs prompts and phrases", remedy="pass at least one of each")

@@ -13,19 +13,11 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from cases.case import Case, Gold, Record, TaskKind
+from cases.case import Case, Record, TaskKind
 from cases.errors import EvaluationError
 
 SPECS = Path(__file__).parent / "benchmarks"
 FIXTURES = Path(__file__).parent / "fixtures"
-
-
-class Recast(Record):
-    """How rows whose file has no question or options become a choice: gold text -> label; other rows are left out."""
-
-    question: str
-    options: dict[str, str]
-    labels: dict[str, str]
 
 
 class BenchmarkSpec(Record):
@@ -42,7 +34,7 @@ class BenchmarkSpec(Record):
         description="open: may be redistributed; gated: only to be measured by whoever has it; fixture: ours alone."
     )
     provenance: str = Field(min_length=1)
-    recast: Recast | None = None
+    strata: tuple[str, ...] = Field(default=(), description="Fields of `Case.meta` by which accuracy is broken down.")
 
 
 class Benchmark(Record):
@@ -106,11 +98,11 @@ def load(name: str, data_dir: Path | None = None, limit: int | None = None, *, s
     kept: list[Case] = []
     left_out: Counter[str] = Counter()
     for case in load_cases(path).cases:
-        ready, reason = _ready(case, spec)
-        if ready is None:
+        reason = _why_left_out(case, spec)
+        if reason:
             left_out[reason] += 1
         else:
-            kept.append(ready)
+            kept.append(case)
     if not kept:
         raise EvaluationError(
             "no row can be scored", where=str(path), remedy="check that the file has the benchmark's layout"
@@ -121,17 +113,12 @@ def load(name: str, data_dir: Path | None = None, limit: int | None = None, *, s
     return Benchmark(spec=spec, cases=tuple(kept), is_fixture=data_dir is None, left_out=dict(left_out))
 
 
-def _ready(case: Case, spec: BenchmarkSpec) -> tuple[Case | None, str]:
-    """The case as the benchmark asks it, or None and why it is left out."""
+def _why_left_out(case: Case, spec: BenchmarkSpec) -> str:
+    """'' for a case that the benchmark asks."""
     if case.gold is None:
-        return None, "no reference answer"
-    if spec.recast is not None:
-        label = spec.recast.labels.get(case.gold.text or "")
-        if label is None:
-            return None, f"label {case.gold.text!r} is not a class of this benchmark"
-        gold = Gold(label=label, text=spec.recast.options[label], details=dict(case.gold.details))
-        change = {"question": spec.recast.question, "options": dict(spec.recast.options), "gold": gold}
-        return case.model_copy(update={**change, "task": TaskKind.CHOICE}), ""
+        return "no reference answer"
     if spec.task is TaskKind.CHOICE and not (case.options and case.gold.label):
-        return None, "no options"
-    return case, ""
+        return "no options"
+    if spec.task is not TaskKind.CHOICE and case.task is not spec.task:
+        return f"a {case.task.value} task"
+    return ""

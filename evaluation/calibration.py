@@ -92,15 +92,15 @@ def aurc(confidence: Sequence[float], correct: Sequence[bool]) -> float:
     return float((np.cumsum(spread) / np.arange(1, sure.size + 1)).mean())
 
 
-def accuracy_at(confidence: Sequence[float], correct: Sequence[bool], coverage: float) -> float:
-    """Accuracy on the surest share of items, rounded up to whole items; ties are spread evenly as in `aurc`."""
+def at_coverage(confidence: Sequence[float], correct: Sequence[bool], coverage: float) -> CoveragePoint:
+    """Answering only the surest share of items, rounded up to whole ones; ties are spread evenly as in `aurc`."""
     sure, right = _checked(confidence, correct)
     kept = max(1, int(np.ceil(coverage * sure.size - 1e-9)))
     order = np.argsort(-sure, kind="stable")
-    sure, right = sure[order], right[order]
+    sure, wrong = sure[order], 1 - right[order]
     _, group, sizes = np.unique(-sure, return_inverse=True, return_counts=True)
-    spread = (np.bincount(group, weights=right) / sizes)[group]
-    return float(spread[:kept].mean())
+    spread = (np.bincount(group, weights=wrong) / sizes)[group]
+    return CoveragePoint(coverage=coverage, risk=float(spread[:kept].mean()), threshold=float(sure[kept - 1]))
 
 
 def _checked(confidence: Sequence[float], correct: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from agents.voter import Ballot, tally
-from evaluation.calibration import accuracy_at, aurc, risk_coverage
+from evaluation.calibration import at_coverage, aurc, risk_coverage
 from evaluation.checks.expectation import Expectations
 from evaluation.statistics import exact_interval
 
@@ -27,7 +27,7 @@ def check() -> dict[str, Any]:
         winner = result.winner or sorted(result.tied)[int(rng.integers(len(result.tied)))]
         correct.append(winner == "A")
         confidence.append(max(result.shares.values()))
-    full, most, half = (accuracy_at(confidence, correct, share) for share in (1.0, 0.8, 0.55))
+    full, most, half = (1 - at_coverage(confidence, correct, share).risk for share in (1.0, 0.8, 0.55))
     seen.that("accuracy at full coverage", full, 0.5 < full < 0.95)
     seen.that("at 80 %", most, most > full)
     seen.that("at 55 %", half, half >= most)

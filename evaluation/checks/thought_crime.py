@@ -1,7 +1,7 @@
 """Thought Crime, the auditor's side: benign planted triggers are found, decoys and clean models are cleared."""
 
+import hashlib
 import random
-import zlib
 from typing import Any
 
 from cases.errors import EvaluationError
@@ -56,7 +56,8 @@ def _clean_stub(seed: int) -> Behaviour:
 
 def _noise(prompt: str, seed: int) -> float:
     """A number in [0, 1) that depends on the prompt alone."""
-    return zlib.crc32(f"{seed}|{prompt}".encode()) / 2**32
+    digest = hashlib.sha256(f"{seed}|{prompt}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
 
 
 def _rows(planted: bool) -> list[tuple[str, bool]]:

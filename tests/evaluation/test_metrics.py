@@ -1,0 +1,157 @@
+"""Measures of answers, rankings and confidence against known answers, with their null controls."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cases.case import Case, Gold, TaskKind
+from cases.errors import EvaluationError
+from evaluation.baselines import baselines
+from evaluation.calibration import aurc, brier, brier_multiclass, expected_calibration_error, reliability, risk_coverage
+from evaluation.cost import frontier
+from evaluation.metrics import (
+    accuracy,
+    auroc,
+    average_precision,
+    extraction_failures,
+    is_same_set,
+    is_same_text,
+    macro_f1,
+    ndcg,
+    recall,
+    reciprocal_rank,
+    token_f1,
+    weighted_f1,
+)
+from evaluation.scoring import score
+
+
+def test_ndcg_of_relevant_items_at_ranks_one_and_three_is_0_9197():
+    assert ndcg(["a", "x", "b"], {"a": 1, "b": 1}) == pytest.approx(0.9197, abs=5e-5)
+    assert ndcg(["x", "y"], {"a": 1}) == 0
+    assert np.isnan(ndcg(["x"], {}))
+
+
+def test_recall_reciprocal_rank_and_average_precision_have_their_hand_values():
+    ranking, relevant = ["x", "a", "y", "b"], {"a": 1, "b": 1, "c": 1}
+    assert recall(ranking, relevant, 2) == pytest.approx(1 / 3)
+    assert reciprocal_rank(ranking, relevant) == 0.5
+    assert reciprocal_rank(["x"], relevant) == 0
+    assert average_precision(ranking, relevant) == pytest.approx((1 / 2 + 2 / 4) / 3)
+
+
+@given(st.permutations(["a", "b", "c", "d", "e"]))
+def test_no_order_beats_the_ideal_one(ranking):
+    assert ndcg(ranking, {"a": 2, "b": 1}) <= ndcg(["a", "b", "c", "d", "e"], {"a": 2, "b": 1}) == 1
+
+
+def test_a_ranking_that_names_an_item_twice_is_refused():
+    with pytest.raises(EvaluationError, match="twice"):
+        ndcg(["a", "a"], {"a": 1})
+
+
+def test_an_answer_outside_the_label_set_is_a_miss_and_adds_no_class():
+    assert macro_f1(["W", "W", "N", "N"], ["W", "banana", "N", "W"]) == pytest.approx(0.58333, abs=1e-5)
+    assert macro_f1(["W", "N"], [None, None]) == 0
+    assert weighted_f1(["A", "A", "B"], ["A", "A", "A"]) == pytest.approx(0.8 * 2 / 3)
+
+
+def test_accuracy_keeps_unread_replies_in_the_denominator():
+    assert accuracy(["A", None, "B"], ["A", "A", "A"]).value == pytest.approx(1 / 3)
+    assert extraction_failures(["A", None, "B"]).value == pytest.approx(1 / 3)
+
+
+def test_sets_of_labels_match_in_any_order_and_only_whole():
+    assert is_same_set("C,A", "A,C")
+    assert is_same_set(" c , a ", "A,C")
+    assert not is_same_set("A", "A,C")
+    assert not is_same_set("", "A")
+    assert not is_same_set(None, "A")
+
+
+def test_texts_match_after_normalisation_only():
+    assert is_same_text("The left lung.", "left lung")
+    assert not is_same_text("left lung", "right lung")
+    assert token_f1("left lung", "the left lung") == pytest.approx(0.8)
+    assert token_f1("left", "right") == 0
+
+
+def test_auroc_is_one_when_ordered_half_when_constant_and_needs_both_classes():
+    assert auroc([1, 2, 3, 4], [False, False, True, True]) == 1
+    assert auroc([1, 1, 1, 1], [False, False, True, True]) == 0.5
+    with pytest.raises(EvaluationError):
+        auroc([1, 2], [True, True])
+
+
+def test_the_frontier_keeps_undominated_points_and_exact_ties():
+    points = {"1": (1, 0.70), "2": (2, 0.69), "5": (5, 0.80), "9": (9, 0.80), "20": (20, 0.86)}
+    assert frontier(points) == ["1", "5", "20"]
+    assert frontier({"a": (1, 0.5), "b": (1, 0.5)}) == ["a", "b"]
+
+
+def test_calibration_errors_have_their_hand_values():
+    assert expected_calibration_error([0.9, 0.9, 0.1, 0.1], [1, 1, 0, 0]) == pytest.approx(0.1)
+    assert brier([1.0, 0.0], [True, False]) == 0
+    assert brier([0.5, 0.5], [True, False]) == 0.25
+    assert brier_multiclass([{"A": 1.0, "B": 0.0}], ["B"]) == 2
+    assert [b.n for b in reliability([1.0, 0.95, 0.2], [1, 1, 0])] == [1, 2]
+
+
+def test_confidence_that_is_a_probability_is_refused_when_it_is_none():
+    with pytest.raises(EvaluationError, match="outside"):
+        brier([1.2], [True])
+
+
+def test_aurc_is_the_error_rate_without_information_and_lower_with_it():
+    correct = [True, True, False, False]
+    assert aurc([0.5] * 4, correct) == pytest.approx(0.5)
+    assert aurc([0.9, 0.8, 0.7, 0.6], correct) == pytest.approx((0 + 0 + 1 / 3 + 1 / 2) / 4)
+    assert aurc([0.6, 0.7, 0.8, 0.9], correct) > 0.5
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.1, 0.5, 0.9]), st.booleans()), min_size=1, max_size=30), st.randoms())
+def test_aurc_does_not_depend_on_the_order_of_the_items(items, random):
+    shuffled = list(items)
+    random.shuffle(shuffled)
+    split = lambda rows: ([c for c, _ in rows], [ok for _, ok in rows])  # noqa: E731
+    assert aurc(*split(items)) == pytest.approx(aurc(*split(shuffled)))
+    assert risk_coverage(*split(items))[-1].coverage == 1
+
+
+def _case(label, **options):
+    return Case(id=f"{label}{len(options)}", question="?", options=options, gold=Gold(label=label))
+
+
+def test_baselines_read_nothing_but_the_options():
+    cases = [_case("A", A="x", B="long text"), _case("B", A="x", B="long text"), _case("B", A="x", B="y")]
+    found = baselines(cases)
+    assert found["always_first"].value == pytest.approx(1 / 3)
+    assert found["longest_option"].value == pytest.approx(1 / 3)
+    assert found["majority_label"].value == pytest.approx(2 / 3)
+    assert found["random"].value == 0.5
+    assert baselines([]) == {}
+
+
+def test_scores_credit_labels_only_and_nothing_that_resembles_an_option():
+    case = _case("B", A="aspirin", B="amoxicillin")
+    assert score(case, "B").is_correct
+    assert not score(case, "A").is_correct
+    near = score(case, "amoxicilin")
+    assert (near.is_correct, near.is_read, near.credit) == (False, False, 0.0)
+    assert not score(case, None).is_read
+
+
+def test_counts_are_right_only_when_each_is_exact_and_credit_falls_with_distance():
+    case = Case(id="c", question="?", task=TaskKind.COUNT, gold=Gold(text='{"RBC": 10, "WBC": 1}'))
+    assert score(case, '{"RBC": 10, "WBC": 1}').is_correct
+    near = score(case, "RBC: 8, WBC: 1")
+    assert (near.is_correct, near.credit) == (False, pytest.approx(0.9))
+    assert not score(case, "many").is_read
+
+
+def test_a_case_without_gold_or_of_an_unscored_task_is_refused():
+    with pytest.raises(EvaluationError, match="no reference answer"):
+        score(Case(id="x", question="?", options={"A": "a", "B": "b"}), "A")
+    with pytest.raises(EvaluationError, match="no scorer"):
+        score(Case(id="x", question="?", task=TaskKind.REPORT, gold=Gold(text="t")), "t")

@@ -1,0 +1,210 @@
+"""A run with a scripted model: the same numbers in any order of work, nothing lost by a kill, gold never shown."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from panel import ASKS_LABEL, answering, case, form, ward
+from scripted import calls_of
+
+from cases.case import Gold, TaskKind
+from cases.errors import EvaluationError, SettingsError
+from evaluation import benchmarks
+from evaluation.benchmarks import Benchmark, BenchmarkSpec
+from evaluation.compare import compare
+from evaluation.runner import evaluate, evaluate_all, read_report, read_results
+from graphs.store import Filter, TrajectoryStore
+from models.scripted import Rule
+
+SURE = {"A": 0.05, "B": 0.85, "C": 0.05, "D": 0.05}
+
+
+def planted(n: int = 12) -> Benchmark:
+    """Questions whose right label a model can read from the word KEY-x; every fourth has none and must be guessed."""
+    spec = BenchmarkSpec(
+        name="planted", title="Planted", citation="none", path="none", task=TaskKind.CHOICE,
+        metrics=("accuracy", "macro_f1"), licence="own", licence_state="fixture", provenance="tests", strata=("kind",),
+    )  # fmt: skip
+    cases = []
+    for i in range(n):
+        label = "ABCD"[i % 4]
+        shown = label if i % 4 != 3 else "none"
+        gold = Gold(label=label, text="XYZZY-GOLD", explanation="XYZZY-WHY")
+        meta = {"kind": "keyed" if i % 4 != 3 else "blind", "secret": "XYZZY-META"}
+        cases.append(case(f"c{i:02d}", question=f"Number {i}: KEY-{shown} stands here. Which one?", gold=gold, meta=meta))
+    return Benchmark(spec=spec, cases=tuple(cases), is_fixture=True)
+
+
+def reader(**settings):
+    """A ward whose model follows the key, and says B with little confidence where there is none."""
+    rules = []
+    for label in "ABC":
+        shares = {other: 0.91 if other == label else 0.03 for other in "ABCD"}
+        rules.append(Rule(pattern=ASKS_LABEL, anywhere=f"KEY-{label}", probabilities=shares))
+        rules.append(Rule(anywhere=f"KEY-{label}", has_schema=True, reply=form(label)))
+    rules += answering("B", {"A": 0.2, "B": 0.4, "C": 0.2, "D": 0.2})
+    return ward(*rules, settings=settings)
+
+
+def numbers(run: Path) -> tuple:
+    """All of a run that may not depend on the order of work: everything but seconds, cache hits and run ids."""
+    report = read_report(run).model_dump()
+    for name in ("spent", "baseline_spent"):
+        report[name] = {k: v for k, v in report[name].items() if k not in ("seconds", "cached_tokens", "total")}
+    items = [item.model_dump(exclude={"seconds", "usage", "baseline_usage", "trajectory_id"}) for item in read_results(run)]
+    return report, items
+
+
+async def test_a_run_scores_what_the_model_can_know_and_reports_the_rest(tmp_path):
+    report = await evaluate(planted(), "direct", reader(), tmp_path)
+    assert report.accuracy.value == pytest.approx(9 / 12)
+    assert {row.name: row.correct for row in report.strata["kind"]} == {"blind": 0, "keyed": 9}
+    assert report.baselines["always_first"].value == pytest.approx(0.25)
+    assert report.unread.value == 0
+    assert report.spent.calls >= 1
+    assert report.is_fixture
+    text = (tmp_path / "report.md").read_text()
+    assert "0.750 (0.428-0.945, n=12)" in text
+    assert "Fixture" in text
+
+
+async def test_one_worker_and_eight_workers_give_the_same_numbers(tmp_path):
+    for workers in (1, 8):
+        await evaluate(planted(), "round", reader(), tmp_path / str(workers), concurrency=workers)
+    assert numbers(tmp_path / "1") == numbers(tmp_path / "8")
+
+
+async def test_gold_and_meta_never_reach_a_model_nor_the_log(tmp_path):
+    house = reader(convene="always", specialists=2)
+    await evaluate(planted(4), "round", house, tmp_path)
+    seen = json.dumps([[str(m.content) for m in call.messages] for call in calls_of(house.chat)])
+    assert "KEY-A" in seen
+    for path in tmp_path.iterdir():
+        if path.name not in ("results.jsonl", "report.json", "report.md"):
+            assert b"XYZZY" not in path.read_bytes(), path.name
+    assert "XYZZY" not in seen
+
+
+async def test_shuffled_gold_falls_to_chance(tmp_path):
+    bench = planted(40)
+    shuffled = [c.model_copy(update={"gold": Gold(label="ABCD"[(i * 7 + i // 4) % 4])}) for i, c in enumerate(bench.cases)]
+    report = await evaluate(bench.model_copy(update={"cases": tuple(shuffled)}), "direct", reader(), tmp_path)
+    assert report.accuracy.low <= 0.25 <= report.accuracy.high
+
+
+async def test_a_finished_run_asks_nothing_again_and_an_unfinished_one_only_what_is_missing(tmp_path):
+    house = reader()
+    await evaluate(planted(), "direct", house, tmp_path / "run")
+    asked = len(calls_of(house.chat))
+    first = numbers(tmp_path / "run")
+    await evaluate(planted(), "direct", house, tmp_path / "run")
+    assert len(calls_of(house.chat)) == asked
+    lines = (tmp_path / "run" / "verdicts.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "run" / "verdicts.jsonl").write_text("".join(lines[:5]) + lines[5][:40])
+    await evaluate(planted(), "direct", house, tmp_path / "run")
+    assert numbers(tmp_path / "run") == first
+
+
+async def test_another_model_or_a_fresh_start_in_a_used_folder_is_refused(tmp_path):
+    await evaluate(planted(4), "direct", reader(), tmp_path)
+    with pytest.raises(SettingsError):
+        await evaluate(planted(4), "direct", reader(specialists=5), tmp_path)
+    with pytest.raises(EvaluationError, match="holds a run"):
+        await evaluate(planted(4), "direct", reader(), tmp_path, resume=False)
+
+
+async def test_trajectories_are_marked_right_or_wrong_so_that_exports_can_filter(tmp_path):
+    await evaluate(planted(8), "direct", reader(), tmp_path)
+    with TrajectoryStore(tmp_path / "trajectories.sqlite") as store:
+        assert len(store.list(Filter(is_correct=True))) == 6
+        assert len(store.list(Filter(is_correct=False))) == 2
+        item = read_results(tmp_path)[0]
+        assert store.get(item.trajectory_id).header.case_id == item.case_id
+
+
+async def test_a_failing_model_is_wrong_and_counted_and_can_be_asked_again(tmp_path):
+    broken = ward(Rule(anywhere="Number 2:", fail="unavailable", times=20), *answering("B", SURE))
+    report = await evaluate(planted(4), "direct", broken, tmp_path)
+    assert (report.failed, report.n, report.outcomes["failed"]) == (1, 4, 1)
+    assert read_results(tmp_path)[2].failure
+    healed = ward(*answering("B", SURE))
+    assert (await evaluate(planted(4), "direct", healed, tmp_path, retry_failed=True)).failed == 0
+
+
+async def test_red_flags_do_not_stop_an_exam_case_but_are_kept(tmp_path):
+    bench = planted(1)
+    urgent = bench.cases[0].model_copy(update={"question": "KEY-A. He has crushing chest pain right now. What is it?"})
+    report = await evaluate(bench.model_copy(update={"cases": (urgent,)}), "direct", reader(), tmp_path)
+    assert report.outcomes == {"answered": 1}
+
+
+async def test_every_fixture_runs_and_the_overview_names_each(tmp_path):
+    house = ward(*answering("B", SURE), chat_sees_images=True)
+    reports = await evaluate_all("direct", house, tmp_path, limit=2)
+    assert [report.benchmark for report in reports] == benchmarks.names()
+    overview = (tmp_path / "report.md").read_text()
+    assert all(name in overview for name in benchmarks.names())
+
+
+async def test_a_comparison_pairs_by_case_and_names_both_prices(tmp_path):
+    await evaluate(planted(40), "direct", reader(), tmp_path / "reads")
+    await evaluate(planted(40), "direct", ward(*answering("B", SURE)), tmp_path / "guesses")
+    found = compare(tmp_path / "reads", tmp_path / "guesses")
+    assert (found.accuracy.outcome, found.accuracy.n) == ("win", 40)
+    assert found.accuracy.a_only == 20
+    assert found.a.tokens > 0
+    assert "a is better" in found.markdown()
+    itself = compare(tmp_path / "reads", tmp_path / "reads")
+    assert (itself.accuracy.outcome, itself.accuracy.p_value) == ("tie", 1.0)
+
+
+async def test_runs_on_other_cases_are_not_compared_in_silence(tmp_path):
+    await evaluate(planted(8), "direct", reader(), tmp_path / "a")
+    await evaluate(planted(12), "direct", reader(), tmp_path / "b")
+    with pytest.raises(EvaluationError, match="in one of the runs only"):
+        compare(tmp_path / "a", tmp_path / "b")
+    assert compare(tmp_path / "a", tmp_path / "b", shared_only=True).accuracy.n == 8
+    with pytest.raises(EvaluationError, match="no finished run"):
+        compare(tmp_path / "a", tmp_path / "nowhere")
+
+
+SLOW_RUN = """
+import asyncio, sys
+sys.path[:0] = [{tests!r}, {here!r}]
+from pathlib import Path
+from test_runner import planted, reader
+from models.scripted import Rule
+from evaluation.runner import evaluate
+house = reader()
+house.chat.rules[:] = [rule.model_copy(update={{"delay_s": 0.05}}) for rule in house.chat.rules]
+print("ready", flush=True)
+asyncio.run(evaluate(planted(), "direct", house, Path({out!r}), concurrency=2))
+"""
+
+
+def test_a_run_killed_at_any_point_ends_with_the_report_of_an_unbroken_one(tmp_path):
+    asyncio.run(evaluate(planted(), "direct", reader(), tmp_path / "whole"))
+    here = Path(__file__).resolve()
+    code = SLOW_RUN.format(tests=str(here.parents[1]), here=str(here.parent), out=str(tmp_path / "killed"))
+    done = []
+    for wait_s in (0.15, 0.4):
+        environment = {**os.environ, "PYTHONPATH": str(here.parents[2])}
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment)
+        process.stdout.readline()
+        verdicts = tmp_path / "killed" / "verdicts.jsonl"
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and not (verdicts.exists() and verdicts.stat().st_size):
+            time.sleep(0.01)
+        time.sleep(wait_s)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        done.append(verdicts.read_bytes().count(b"\n"))
+    assert 0 < done[0] <= done[1] < 12
+    asyncio.run(evaluate(planted(), "direct", reader(), tmp_path / "killed"))
+    assert numbers(tmp_path / "killed") == numbers(tmp_path / "whole")
