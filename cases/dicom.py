@@ -91,10 +91,29 @@ def read_dataset(path: Path, *, with_pixels: bool = True) -> Any:
         dataset = pydicom.dcmread(path, stop_before_pixels=not with_pixels)
         dataset.get("Modality")
     except InvalidDicomError as error:
+        if (bare := _without_preamble(path, with_pixels)) is not None:
+            return bare
         remedy = "the DICM mark is missing: this is another format, or a header that was stripped"
         raise MediaError("not a DICOM file", where=str(path), remedy=remedy) from error
     except (EOFError, OSError, ValueError, KeyError, AttributeError, NotImplementedError, TypeError) as error:
         raise MediaError(f"broken DICOM header ({type(error).__name__})", where=str(path), remedy=_WHOLE) from error
+    return dataset
+
+
+def _without_preamble(path: Path, with_pixels: bool) -> Any | None:
+    """The dataset of a file that lacks the DICM mark but is a DICOM object all the same; else None."""
+    import pydicom
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    try:
+        dataset = pydicom.dcmread(path, force=True, stop_before_pixels=not with_pixels)
+        if not str(dataset.get("SOPClassUID") or "").startswith("1.2.840.10008."):
+            return None
+        is_implicit, is_little = dataset.original_encoding
+        explicit = ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else explicit
+    except (EOFError, OSError, ValueError, KeyError, AttributeError, NotImplementedError, TypeError):
+        return None
     return dataset
 
 
