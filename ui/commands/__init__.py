@@ -1,0 +1,1 @@
+"""Commands of `wardround`, one small file per group."""

@@ -1,0 +1,97 @@
+"""The demo: a local web page where a case is given, the panel is watched, and its verdict is checked.
+
+`ui.layout` has its parts, `ui.page` its handlers, `ui.session` what is done, `ui.panels` what is shown.
+"""
+
+import os
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from cases.settings import Settings
+from ui import uploads
+from ui.guard import Guard
+from ui.layout import build
+from ui.page import Page
+from ui.wiring import House
+
+if TYPE_CHECKING:
+    import gradio
+
+
+def model_choices(settings: Settings) -> list[str]:
+    """The settings' model, and the embedded ones whose weights are on this machine. A visitor has no other."""
+    from models.manifest import entries, is_present
+    from models.specs import EMBEDDED_MODEL, TINY_MODEL
+
+    present = {entry.id for entry in entries(settings.models_dir) if is_present(entry, settings.models_dir)}
+    known = {"embedded": EMBEDDED_MODEL, "embedded-tiny": TINY_MODEL}
+    return list(dict.fromkeys([settings.model, *(spec for spec, id_ in known.items() if id_ in present)]))
+
+
+def theme() -> Any:
+    """Gradio's base theme in this page's colours, with the fonts that ship with Gradio: no request leaves the host."""
+    import gradio as gr
+
+    colour = gr.themes.Color(
+        "#f0f6f8", "#e3eff3", "#c6dfe7", "#9cc5d2", "#5c9db1", "#0a5a72",
+        "#0a5a72", "#084a5e", "#073c4c", "#052d39", "#031e27",
+    )  # fmt: skip
+    return gr.themes.Base(primary_hue=colour, secondary_hue=colour, neutral_hue="slate", radius_size="md").set(
+        body_background_fill="#f4f6f7",
+        body_background_fill_dark="#f4f6f7",
+        button_primary_background_fill="#0a5a72",
+        button_primary_background_fill_hover="#084a5e",
+        button_primary_text_color="#ffffff",
+        block_label_background_fill="transparent",
+        block_border_width="1px",
+        input_background_fill="#ffffff",
+    )
+
+
+def serve(
+    settings: Settings,
+    *,
+    page: Page | None = None,
+    port: int | None = None,
+    opens_browser: bool = False,
+    blocks_thread: bool = True,
+    shows_all_runs: bool = False,
+) -> "gradio.Blocks":
+    """Run the demo on `settings.host`. Returns when it is stopped, or at once with `blocks_thread` False.
+
+    No share link, no analytics, uploads in a private folder below `settings.home` and of limited size.
+    """
+    spool = settings.home / "demo"
+    spool.mkdir(parents=True, exist_ok=True)
+    spool.chmod(0o700)
+    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=str(spool), HF_HUB_DISABLE_TELEMETRY="1")
+    from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    if page is None:
+        from cases.loading import example_cases
+        from graphs.store import TrajectoryStore
+
+        store = TrajectoryStore(settings.trajectories_path)
+        page = Page(House(settings), store, example_cases(), model_choices(settings), shows_all_runs=shows_all_runs)
+    hosts = list(dict.fromkeys(["127.0.0.1", "localhost", "[::1]", settings.host]))
+    blocks = build(page)
+    blocks.launch(
+        server_name=settings.host,
+        server_port=settings.port if port is None else port,
+        share=False,
+        inbrowser=opens_browser,
+        prevent_thread_lock=not blocks_thread,
+        show_error=False,
+        quiet=True,
+        max_file_size=uploads.MAX_BYTES,
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        theme=theme(),
+        css=files("ui").joinpath("theme.css").read_text(encoding="utf-8"),
+        js="() => document.body.classList.remove('dark')",
+        app_kwargs={"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(Guard)]},
+    )
+    return blocks

@@ -1,0 +1,252 @@
+"""What the demo's page does: the handlers behind its buttons. Whatever belongs to a visitor is in their `Session`."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from cases.case import Case
+from cases.errors import CaseError, WardroundError
+from graphs.trajectory import Feedback
+from ui import uploads
+from ui.guard import owner_of
+from ui.panels import evidence, notices, talk, timeline, trajectory, verdict
+from ui.session import Session, case_from, form_options, form_text
+from ui.wiring import House
+
+if TYPE_CHECKING:
+    import gradio
+
+    from graphs.store import TrajectoryStore
+
+
+class Page:
+    """The handlers of the page. Whatever belongs to a visitor is in their `Session`; models are shared."""
+
+    def __init__(
+        self,
+        house: House,
+        store: "TrajectoryStore",
+        examples: Sequence[Case],
+        models: Sequence[str],
+        *,
+        shows_all_runs: bool = False,
+    ):
+        self.house, self.store, self.examples, self.models = house, store, list(examples), list(models)
+        self.shows_all_runs = shows_all_runs
+
+    def enter(self, request: "gradio.Request") -> Session:
+        """A new session, bound to the cookie that the server issued to this browser."""
+        return Session(owner=_owner(request))
+
+    def check(self, session: Session | None, request: "gradio.Request") -> Session:
+        """The session, if it belongs to whoever asks."""
+        import gradio as gr
+
+        if session is None or session.owner != _owner(request):
+            raise gr.Error("This page has lost its session. Reload it.", print_exception=False)
+        return session
+
+    def load_example(self, session: Session, name: str | None, request: "gradio.Request") -> tuple[Any, ...]:
+        """The example's text and options into the form; its images stay on the server and are shown."""
+        session = self.check(session, request)
+        case = next((case for case in self.examples if example_label(case) == name), None)
+        session.example = case
+        if case is None:
+            return session, "", "", "", notices.header(notices.mode_label(False))
+        return (
+            session,
+            form_text(case),
+            form_options(case),
+            _previews(case),
+            notices.header(notices.mode_label(bool(case.all_media))),
+        )
+
+    async def run(
+        self,
+        session: Session,
+        question: str,
+        options: str,
+        paths: list[str] | None,
+        strategy: str,
+        model: str,
+        request: "gradio.Request",
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Adjudicate what the form holds; yields what of the page changed."""
+        session = self.check(session, request)
+        if session.state == "running":
+            raise _gradio_error("A run is on already. Stop it first.")
+        try:
+            if model not in self.models:
+                raise CaseError(f"no model {model!r}", remedy="choose one from the list")
+            media = await asyncio.to_thread(uploads.accept, paths or [])
+            session.begin(case_from(question, options, media, session.example))
+        except WardroundError as error:
+            session.begin_failed(error)
+            yield self.view(session, is_first=True)
+            return
+        except ValidationError as error:
+            session.begin_failed(CaseError(error.errors()[0]["msg"], remedy="check the text and the options"))
+            yield self.view(session, is_first=True)
+            return
+        session.warn_of_red_flags()
+        yield self.view(session, is_first=True)
+        try:
+            assert session.case is not None
+            ward = await asyncio.to_thread(self.house.ward, model, has_images=bool(session.case.all_media))
+        except WardroundError as error:
+            session.fail(error)
+            yield self.view(session)
+            return
+        shown = None
+        async for _ in session.watch(ward, strategy, self.store):
+            now = (session.timeline, session.verdict)
+            yield self.view(session) if now != shown else self.tick(session)
+            shown = now
+        yield self.view(session)
+
+    async def stop(self, session: Session, request: "gradio.Request") -> None:
+        await self.check(session, request).stop()
+
+    async def ask(self, session: Session, question: str, request: "gradio.Request") -> AsyncIterator[tuple[Any, ...]]:
+        """Stream the answer to a follow-up question."""
+        session = self.check(session, request)
+        if not question.strip():
+            yield talk.thread(session.thread), ""
+            return
+        before = list(session.thread)
+        try:
+            yield talk.thread([*before, talk.asked(question)], ""), ""
+            async for text in session.follow_up(question, self.store):
+                yield talk.thread(session.thread, text), ""
+            yield talk.thread(session.thread), ""
+        except WardroundError as error:
+            yield talk.thread(session.thread) + notices.error_notice(error), question
+
+    def judge(self, session: Session, thumb: str | None, correction: str, request: "gradio.Request") -> tuple[Any, ...]:
+        """Store a thumb or a correction with the trajectory."""
+        session = self.check(session, request)
+        try:
+            given = Feedback.model_validate({"thumb": thumb, "correction": correction.strip()})
+            session.give_feedback(self.store, given)
+        except WardroundError as error:
+            return notices.error_notice(error), correction
+        return notices.saved(thumb, correction.strip()), ""
+
+    def list_runs(self, session: Session, request: "gradio.Request") -> Any:
+        """The runs this visitor may open, newest first."""
+        import gradio as gr
+
+        session = self.check(session, request)
+        if self.shows_all_runs:
+            headers = list(self.store.list(limit=200))
+        else:
+            headers = [self.store.get(id_).header for id_ in reversed(session.runs)]
+        choices = [(trajectory.run_label(header), header.id) for header in headers]
+        return gr.update(choices=choices, value=choices[0][1] if choices else None)
+
+    def open_run(self, session: Session, run_id: str | None, request: "gradio.Request") -> str:
+        session = self.check(session, request)
+        if not run_id:
+            return notices.no_runs()
+        try:
+            return trajectory.render(session.open_run(self.store, run_id, sees_all=self.shows_all_runs))
+        except WardroundError as error:
+            return notices.error_notice(error)
+
+    def export(self, session: Session, run_id: str | None, request: "gradio.Request") -> str:
+        """The opened run as a JSON file. Raises gr.Error without one."""
+        import tempfile
+
+        session = self.check(session, request)
+        try:
+            run = session.open_run(self.store, run_id or "", sees_all=self.shows_all_runs)
+        except WardroundError as error:
+            raise _gradio_error("Open a run first.") from error
+        path = Path(tempfile.mkdtemp(dir=os.environ["GRADIO_TEMP_DIR"])) / f"trajectory-{run.header.id[:12]}.json"
+        path.write_text(run.model_dump_json(indent=1), encoding="utf-8")
+        return str(path)
+
+    def tick(self, session: Session) -> dict[str, Any]:
+        """Only the clock moved."""
+        return {"clock": timeline.clock(session.elapsed_s, session.state)}
+
+    def view(self, session: Session, *, is_first: bool = False) -> dict[str, Any]:
+        """Everything of the page that a run changes. `is_first` also resets what belonged to the case before."""
+        import gradio as gr
+
+        case, result = session.case, session.verdict
+        is_running = session.state == "running"
+        has_verdict = case is not None and result is not None and not is_running
+        page: dict[str, Any] = {
+            "session": session,
+            "clock": timeline.clock(session.elapsed_s, session.state) if case else "",
+            "verdict": self._verdict_html(session),
+            "work": timeline.render(session.timeline, is_open=not has_verdict),
+            "drawers": evidence.drawers((), session.timeline.evidence, uploads.picture, prefix="live"),
+            "run": gr.update(interactive=not is_running),
+            "stop": gr.update(visible=is_running),
+            "after": gr.update(visible=has_verdict),
+        }
+        if result is not None:
+            page["drawers"] = evidence.drawers(result.citations, result.evidence, uploads.picture) + page["drawers"]
+        if is_first:
+            has_media = bool(case and case.all_media)
+            page["header"] = notices.header(notices.mode_label(has_media))
+            page["case"] = notices.case_summary(case, _thumbnails(case)) if case else ""
+            page |= {"thread": "", "saved": "", "correction": ""}
+        return page
+
+    def _verdict_html(self, session: Session) -> str:
+        if session.error is not None:
+            return notices.error_notice(session.error)
+        if session.verdict is not None and session.case is not None:
+            return verdict.verdict_card(session.verdict, session.case, self.house.notices)
+        if session.timeline.red_flags:
+            return verdict.emergency_banner(session.timeline.red_flags)
+        return "" if session.state != "idle" else notices.empty_state()
+
+    def about(self) -> str:
+        settings = self.house.settings
+        rows = [
+            ("Model", settings.model),
+            ("Vision model", settings.vision_model or "the chat model"),
+            ("Passages shown", str(settings.evidence_k)),
+            (
+                "Budget per case",
+                f"{settings.max_calls} calls, {settings.max_tokens} tokens, {settings.max_seconds:g} s",
+            ),
+            ("Identifiers removed", "yes" if settings.deidentify else "no"),
+            ("Runs kept in", str(settings.trajectories_path.name)),
+        ]
+        return notices.about(rows)
+
+
+def _owner(request: "gradio.Request") -> str:
+    return owner_of(request.headers.get("cookie", "")) or ""
+
+
+def _gradio_error(message: str) -> Exception:
+    import gradio as gr
+
+    return gr.Error(message, print_exception=False)
+
+
+def example_label(case: Case) -> str:
+    """'Chest pain after dinner (image)': the example's title, or the beginning of its question."""
+    title = str(case.meta.get("title") or "")
+    if not title:
+        words = form_text(case).split()
+        title = " ".join(words[:9]) + (" …" if len(words) > 9 else "")
+    return f"{title} · image" if case.all_media else title
+
+
+def _thumbnails(case: Case) -> list[str]:
+    return [url for media in case.all_media if (url := uploads.picture(media))]
+
+
+def _previews(case: Case) -> str:
+    return notices.previews(case, _thumbnails(case)) if case.all_media else ""

@@ -1,0 +1,1 @@
+"""Panels of the demo page: each turns records into HTML and does nothing else."""

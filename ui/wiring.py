@@ -1,0 +1,107 @@
+"""The one place where settings become a ward: models, search and budgets, opened once and shared.
+
+Models and the search index hold no patient's data, so every session of a process may use the same ones.
+"""
+
+import threading
+from typing import TYPE_CHECKING
+
+from agents.ward import RoundSettings, Search, Ward
+from cases.errors import ModelError, SearchIndexError, WardroundError
+from cases.settings import Settings
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+
+class House:
+    """Opens what a run needs on first use and keeps it. Thread-safe.
+
+    `notices` tell what could not be had and what the runs do without it; nothing is left out silently.
+    """
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.notices: list[str] = []
+        self._chat: dict[str, BaseChatModel] = {}
+        self._vision: BaseChatModel | None = None
+        self._search: Search | None = None
+        self._tried: set[str] = set()
+        self._lock = threading.RLock()
+
+    def chat(self, spec: str | None = None) -> "BaseChatModel":
+        """The chat model of a spec string, by default the settings'. Raises ModelError, SettingsError."""
+        from models.specs import open_chat_model
+
+        spec = spec or self.settings.model
+        with self._lock:
+            if spec not in self._chat:
+                self._chat[spec] = open_chat_model(spec, self.settings)
+            return self._chat[spec]
+
+    def vision(self) -> "BaseChatModel | None":
+        """The model that reads images; None where the settings name none or it cannot be had (see `notices`)."""
+        from models.specs import open_chat_model
+
+        if self.settings.vision_model is None:
+            return None
+        with self._lock:
+            if "vision" not in self._tried:
+                self._tried.add("vision")
+                try:
+                    self._vision = open_chat_model(self.settings.vision_model, self.settings)
+                except ModelError as error:
+                    self._note("images are not read", error)
+            return self._vision
+
+    def search(self) -> Search | None:
+        """The default index, built on first use; None where `evidence_k` is 0 or it cannot be had (see `notices`)."""
+        from retrieval.search import ensure_default_index
+
+        if self.settings.evidence_k == 0:
+            return None
+        with self._lock:
+            if "search" not in self._tried:
+                self._tried.add("search")
+                try:
+                    self._search = ensure_default_index(self.settings)
+                except (SearchIndexError, ModelError) as error:
+                    self._note("nothing is retrieved", error)
+            return self._search
+
+    def ward(self, model: str | None = None, *, has_images: bool = False, is_exam: bool = False) -> Ward:
+        """The staff of one run.
+
+        `has_images` opens the model that reads images as well. `is_exam`: a red flag in the text is noted and the
+        question still answered, as benchmarks need. Raises ModelError when the chat model cannot be had.
+        """
+        from models.profile import profile_of
+
+        chat = self.chat(model)
+        vision = self.vision() if has_images else None
+        staff = {"chat": chat} if vision is None else {"chat": chat, "vision": vision}
+        return Ward(
+            chat=chat,
+            vision=vision,
+            search=self.search(),
+            settings=round_settings(self.settings, is_exam=is_exam),
+            chat_sees_images=self.settings.vision_model is None,
+            model_ids={role: profile_of(member).identity for role, member in staff.items()},
+        )
+
+    def _note(self, consequence: str, error: WardroundError) -> None:
+        self.notices.append(f"{consequence}: {error}")
+
+
+def round_settings(settings: Settings, *, is_exam: bool = False) -> RoundSettings:
+    """What of the machine's settings concerns a round; the rest keeps the round's own defaults."""
+    return RoundSettings(
+        evidence_k=settings.evidence_k,
+        deidentify=settings.deidentify,
+        agent_timeout_s=settings.request_timeout_s,
+        max_calls=settings.max_calls,
+        max_tokens=settings.max_tokens,
+        max_seconds=settings.max_seconds,
+        max_cost=settings.max_cost,
+        emergency_stops=not is_exam,
+    )
