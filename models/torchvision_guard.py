@@ -1,56 +1,52 @@
-"""Lets a torchvision built for CUDA import beside a torch built for the CPU.
+"""Lets a torchvision wheel built for CUDA import beside a torch without CUDA.
 
-Such a torchvision cannot load its C++ operators, so that registering fake kernels for `torchvision::nms` and
-`torchvision::qnms` fails at import, and with it everything that imports torchvision (transformers, timm, open_clip).
-Declaring the two operators first is enough: image transforms need none of them. Where the builds match, nothing
-is done. Call `install()` before the first torchvision import of a process.
+Such a wheel cannot load its compiled operators there. Its Python part then fails on the first operator that it
+describes to torch, and takes timm, open_clip, transformers and sentence-transformers down with it. Declaring the
+operators' signatures beforehand is enough: transforms and models work; the operators themselves stay absent.
 """
 
-import importlib.util
+import re
 import sys
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-OPERATORS = (
+_SIGNATURES = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
 
 
-class _DeclareOperators(MetaPathFinder):
-    """Declares the operators at the moment torchvision is first looked for; never finds a module itself."""
+@cache
+def install() -> bool:
+    """Declare the missing operators; true when that was needed. Call it before the first import of torchvision.
 
-    def __init__(self) -> None:
-        self.library: Any = None
+    Imports torch (seconds), so call it inside the function that needs an image library. Every process needs its own
+    call. Does nothing where torchvision is absent, already imported, or built like torch.
+    """
+    if "torchvision" in sys.modules or not _is_cuda_wheel():
+        return False
+    import torch
 
-    def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if fullname == "torchvision" and self.library is None and _is_built_for_cuda():
-            import torch
-
-            if torch.version.cuda is None:
-                self.library = torch.library.Library("torchvision", "FRAGMENT")
-                for operator in OPERATORS:
-                    self.library.define(operator)
-        return None
+    if torch.version.cuda is not None or hasattr(torch.ops.torchvision, "nms"):
+        return False
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for signature in _SIGNATURES:
+        library.define(signature)
+    _held.append(library)
+    return True
 
 
-def _is_built_for_cuda() -> bool:
-    spec = PathFinder.find_spec("torchvision")
+_held: list[Any] = []
+"""torch forgets the declarations of a library that nobody holds."""
+
+
+def _is_cuda_wheel() -> bool:
+    """Whether the installed torchvision says that it was built for CUDA; read from its file, not imported."""
+    spec = find_spec("torchvision")
     if spec is None or spec.origin is None:
         return False
     version = Path(spec.origin).with_name("version.py")
-    return version.is_file() and "+cu" in version.read_text(encoding="utf-8")
-
-
-def install() -> None:
-    """Makes the guard part of this process; a second call does nothing."""
-    if not any(isinstance(finder, _DeclareOperators) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _DeclareOperators())
-
-
-def is_available() -> bool:
-    """Whether torchvision is installed at all (it is not imported)."""
-    return importlib.util.find_spec("torchvision") is not None
+    text = version.read_text(encoding="utf-8") if version.is_file() else ""
+    return re.search(r"^cuda\s*=\s*['\"]|\+cu\d", text, re.MULTILINE) is not None
