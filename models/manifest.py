@@ -115,6 +115,11 @@ def verify(entry_id: str, models_dir: Path, *, is_quick: bool = False) -> list[W
     return list(_problems(entry, entry.folder(models_dir), is_quick=is_quick))
 
 
+def verify_files(entry: Entry, folder: Path) -> list[WeightsError]:
+    """What is wrong with an entry's files in some folder."""
+    return list(_problems(entry, folder, is_quick=False))
+
+
 def is_present(entry: Entry, models_dir: Path) -> bool:
     """Whether every file is there with its right size."""
     return next(_problems(entry, entry.folder(models_dir), is_quick=True), None) is None
