@@ -37,7 +37,9 @@ def planted(n: int = 12) -> Benchmark:
         shown = label if i % 4 != 3 else "none"
         gold = Gold(label=label, text="XYZZY-GOLD", explanation="XYZZY-WHY")
         meta = {"kind": "keyed" if i % 4 != 3 else "blind", "secret": "XYZZY-META"}
-        cases.append(case(f"c{i:02d}", question=f"Number {i}: KEY-{shown} stands here. Which one?", gold=gold, meta=meta))
+        cases.append(
+            case(f"c{i:02d}", question=f"Number {i}: KEY-{shown} stands here. Which one?", gold=gold, meta=meta)
+        )
     return Benchmark(spec=spec, cases=tuple(cases), is_fixture=True)
 
 
@@ -57,7 +59,9 @@ def numbers(run: Path) -> tuple:
     report = read_report(run).model_dump()
     for name in ("spent", "baseline_spent"):
         report[name] = {k: v for k, v in report[name].items() if k not in ("seconds", "cached_tokens", "total")}
-    items = [item.model_dump(exclude={"seconds", "usage", "baseline_usage", "trajectory_id"}) for item in read_results(run)]
+    items = [
+        item.model_dump(exclude={"seconds", "usage", "baseline_usage", "trajectory_id"}) for item in read_results(run)
+    ]
     return report, items
 
 
@@ -93,7 +97,9 @@ async def test_gold_and_meta_never_reach_a_model_nor_the_log(tmp_path):
 
 async def test_shuffled_gold_falls_to_chance(tmp_path):
     bench = planted(40)
-    shuffled = [c.model_copy(update={"gold": Gold(label="ABCD"[(i * 7 + i // 4) % 4])}) for i, c in enumerate(bench.cases)]
+    shuffled = [
+        c.model_copy(update={"gold": Gold(label="ABCD"[(i * 7 + i // 4) % 4])}) for i, c in enumerate(bench.cases)
+    ]
     report = await evaluate(bench.model_copy(update={"cases": tuple(shuffled)}), "direct", reader(), tmp_path)
     assert report.accuracy.low <= 0.25 <= report.accuracy.high
 
