@@ -8,14 +8,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from cases.settings import Settings
-from ui import uploads
-from ui.guard import Guard
-from ui.layout import build
-from ui.page import Page
-from ui.wiring import House
 
 if TYPE_CHECKING:
     import gradio
+
+    from ui.page import Page
 
 
 def model_choices(settings: Settings) -> list[str]:
@@ -51,7 +48,7 @@ def theme() -> Any:
 def serve(
     settings: Settings,
     *,
-    page: Page | None = None,
+    page: "Page | None" = None,
     port: int | None = None,
     opens_browser: bool = False,
     blocks_thread: bool = True,
@@ -68,9 +65,15 @@ def serve(
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+    from ui import uploads
+    from ui.guard import Guard
+    from ui.layout import build
+
     if page is None:
         from cases.loading import example_cases
         from graphs.store import TrajectoryStore
+        from ui.page import Page
+        from ui.wiring import House
 
         store = TrajectoryStore(settings.trajectories_path)
         page = Page(House(settings), store, example_cases(), model_choices(settings), shows_all_runs=shows_all_runs)

@@ -1,15 +1,17 @@
-"""The demo's page: its parts, and which handler each event calls."""
+"""The demo's page: its parts, and which handler each event calls.
+
+Imports Gradio at once: only `ui.demo.serve` imports this module.
+"""
 
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import gradio as gr
 
 from ui import uploads
 from ui.page import Page, example_label
 from ui.panels import notices
 from ui.session import Session
-
-if TYPE_CHECKING:
-    import gradio
 
 STRATEGY_WORDS = {
     "round": "Ward round: a panel where it helps",
@@ -20,10 +22,8 @@ SESSIONS = 16
 """Runs and answers that may be on at a time; further ones wait in the queue."""
 
 
-def build(page: Page) -> "gradio.Blocks":
+def build(page: Page) -> gr.Blocks:
     """The page's parts, and which handler each event calls."""
-    import gradio as gr
-
     from graphs.strategies import names
 
     with gr.Blocks(title="wardround", analytics_enabled=False, fill_width=True, delete_cache=(900, 86_400)) as blocks:
@@ -119,14 +119,11 @@ def build(page: Page) -> "gradio.Blocks":
 
 
 def _html(value: str, id_: str) -> Any:
-    import gradio as gr
-
     return gr.HTML(value, elem_id=id_, elem_classes="wr-html", apply_default_css=False, js_on_load=None)
 
 
 def _spread(handler: Callable[..., AsyncIterator[dict[str, Any]]], order: list[str]) -> Callable[..., Any]:
     """Gradio wants a value for each output; the parts a handler does not name stay as they are."""
-    import gradio as gr
 
     async def spread(
         session: Session, question: str, options: str, paths: Any, strategy: str, model: str, request: gr.Request
@@ -138,8 +135,6 @@ def _spread(handler: Callable[..., AsyncIterator[dict[str, Any]]], order: list[s
 
 
 def _with_thumb(handler: Callable[..., tuple[Any, ...]], thumb: str) -> Callable[..., tuple[Any, ...]]:
-    import gradio as gr
-
     def judged(session: Session, correction: str, request: gr.Request) -> tuple[Any, ...]:
         return handler(session, thumb, correction, request)
 

@@ -1,11 +1,16 @@
-"""What the demo's page does: the handlers behind its buttons. Whatever belongs to a visitor is in their `Session`."""
+"""What the demo's page does: the handlers behind its buttons. Whatever belongs to a visitor is in their `Session`.
+
+Imports Gradio at once: only `ui.demo.serve` imports this module.
+"""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import gradio as gr
 from pydantic import ValidationError
 
 from cases.case import Case
@@ -18,8 +23,6 @@ from ui.session import Session, case_from, form_options, form_text
 from ui.wiring import House
 
 if TYPE_CHECKING:
-    import gradio
-
     from graphs.store import TrajectoryStore
 
 
@@ -38,19 +41,17 @@ class Page:
         self.house, self.store, self.examples, self.models = house, store, list(examples), list(models)
         self.shows_all_runs = shows_all_runs
 
-    def enter(self, request: "gradio.Request") -> Session:
+    def enter(self, request: gr.Request) -> Session:
         """A new session, bound to the cookie that the server issued to this browser."""
         return Session(owner=_owner(request))
 
-    def check(self, session: Session | None, request: "gradio.Request") -> Session:
+    def check(self, session: Session | None, request: gr.Request) -> Session:
         """The session, if it belongs to whoever asks."""
-        import gradio as gr
-
         if session is None or session.owner != _owner(request):
             raise gr.Error("This page has lost its session. Reload it.", print_exception=False)
         return session
 
-    def load_example(self, session: Session, name: str | None, request: "gradio.Request") -> tuple[Any, ...]:
+    def load_example(self, session: Session, name: str | None, request: gr.Request) -> tuple[Any, ...]:
         """The example's text and options into the form; its images stay on the server and are shown."""
         session = self.check(session, request)
         case = next((case for case in self.examples if example_label(case) == name), None)
@@ -73,7 +74,7 @@ class Page:
         paths: list[str] | None,
         strategy: str,
         model: str,
-        request: "gradio.Request",
+        request: gr.Request,
     ) -> AsyncIterator[dict[str, Any]]:
         """Adjudicate what the form holds; yields what of the page changed."""
         session = self.check(session, request)
@@ -92,26 +93,27 @@ class Page:
             session.begin_failed(CaseError(error.errors()[0]["msg"], remedy="check the text and the options"))
             yield self.view(session, is_first=True)
             return
-        session.warn_of_red_flags()
-        yield self.view(session, is_first=True)
         try:
             assert session.case is not None
+            session.warn_of_red_flags()
+            yield self.view(session, is_first=True)
             ward = await asyncio.to_thread(self.house.ward, model, has_images=bool(session.case.all_media))
+            shown = None
+            async for _ in session.watch(ward, strategy, self.store):
+                now = (session.timeline, session.verdict)
+                yield self.view(session) if now != shown else self.tick(session)
+                shown = now
         except WardroundError as error:
             session.fail(error)
-            yield self.view(session)
-            return
-        shown = None
-        async for _ in session.watch(ward, strategy, self.store):
-            now = (session.timeline, session.verdict)
-            yield self.view(session) if now != shown else self.tick(session)
-            shown = now
+        except Exception as error:  # noqa: BLE001 - whatever broke, the visitor is told, and the page works on
+            logging.getLogger("wardround.demo").exception("a run of the demo broke")
+            session.fail(WardroundError(f"{type(error).__name__}: {error}", remedy="this is a defect; please report it"))
         yield self.view(session)
 
-    async def stop(self, session: Session, request: "gradio.Request") -> None:
+    async def stop(self, session: Session, request: gr.Request) -> None:
         await self.check(session, request).stop()
 
-    async def ask(self, session: Session, question: str, request: "gradio.Request") -> AsyncIterator[tuple[Any, ...]]:
+    async def ask(self, session: Session, question: str, request: gr.Request) -> AsyncIterator[tuple[Any, ...]]:
         """Stream the answer to a follow-up question."""
         session = self.check(session, request)
         if not question.strip():
@@ -126,7 +128,7 @@ class Page:
         except WardroundError as error:
             yield talk.thread(session.thread) + notices.error_notice(error), question
 
-    def judge(self, session: Session, thumb: str | None, correction: str, request: "gradio.Request") -> tuple[Any, ...]:
+    def judge(self, session: Session, thumb: str | None, correction: str, request: gr.Request) -> tuple[Any, ...]:
         """Store a thumb or a correction with the trajectory."""
         session = self.check(session, request)
         try:
@@ -136,10 +138,8 @@ class Page:
             return notices.error_notice(error), correction
         return notices.saved(thumb, correction.strip()), ""
 
-    def list_runs(self, session: Session, request: "gradio.Request") -> Any:
+    def list_runs(self, session: Session, request: gr.Request) -> Any:
         """The runs this visitor may open, newest first."""
-        import gradio as gr
-
         session = self.check(session, request)
         if self.shows_all_runs:
             headers = list(self.store.list(limit=200))
@@ -148,7 +148,7 @@ class Page:
         choices = [(trajectory.run_label(header), header.id) for header in headers]
         return gr.update(choices=choices, value=choices[0][1] if choices else None)
 
-    def open_run(self, session: Session, run_id: str | None, request: "gradio.Request") -> str:
+    def open_run(self, session: Session, run_id: str | None, request: gr.Request) -> str:
         session = self.check(session, request)
         if not run_id:
             return notices.no_runs()
@@ -157,7 +157,7 @@ class Page:
         except WardroundError as error:
             return notices.error_notice(error)
 
-    def export(self, session: Session, run_id: str | None, request: "gradio.Request") -> str:
+    def export(self, session: Session, run_id: str | None, request: gr.Request) -> str:
         """The opened run as a JSON file. Raises gr.Error without one."""
         import tempfile
 
@@ -176,8 +176,6 @@ class Page:
 
     def view(self, session: Session, *, is_first: bool = False) -> dict[str, Any]:
         """Everything of the page that a run changes. `is_first` also resets what belonged to the case before."""
-        import gradio as gr
-
         case, result = session.case, session.verdict
         is_running = session.state == "running"
         has_verdict = case is not None and result is not None and not is_running
@@ -225,13 +223,11 @@ class Page:
         return notices.about(rows)
 
 
-def _owner(request: "gradio.Request") -> str:
+def _owner(request: gr.Request) -> str:
     return owner_of(request.headers.get("cookie", "")) or ""
 
 
 def _gradio_error(message: str) -> Exception:
-    import gradio as gr
-
     return gr.Error(message, print_exception=False)
 
 
