@@ -103,7 +103,8 @@ class Desk:
                     seed=settings.seed, sample=sample, timeout_s=self._timeout(),
                 )  # fmt: skip
             except WardroundError as error:
-                await self._failed(Exchange(node, role, sent, error=str(error), evidence_ids=evidence_ids))
+                said = str(getattr(error, "raw", ""))
+                await self._failed(Exchange(node, role, sent, reply=said, error=str(error), evidence_ids=evidence_ids))
                 raise
             place.settle(reply.usage)
         self.usage = self.usage + reply.usage
@@ -163,7 +164,7 @@ class Desk:
 
     async def _failed(self, exchange: Exchange) -> None:
         self.usage = self.usage + Usage(calls=1)
-        await self.record(exchange)
+        await self.record(replace(exchange, usage=Usage(calls=1)))
 
     def _prepare(self, messages: "Sequence[BaseMessage]") -> "tuple[tuple[BaseMessage, ...], int, int]":
         from agents.prompts import merge_user_messages, size_of

@@ -5,26 +5,19 @@ What it reads becomes an opinion on the panel and a piece of evidence, so that a
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from agents import prompts
 from agents.desk import Desk, Staff
 from agents.opinion import AgentFailure, FailureKind, Opinion
 from agents.structured import differential, is_single_choice, labels_of
 from cases.answers import parse_answer
-from cases.case import Case, Media, MediaKind, Record
+from cases.case import Case, MediaKind, Record
 from cases.errors import MediaError, ModelReplyError
 from cases.evidence import Evidence, EvidenceKind
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 ROLE = "imaging"
-SMALLEST_SIDE = 24
-"""Pixels; a thumbnail below this carries no finding. Inferred."""
-GREY_MODALITIES = frozenset({"cr", "dx", "ct", "mr", "mri", "xr", "x-ray", "xray", "radiograph", "mg", "pt", "nm"})
-COLOURFUL = 60.0
-"""Mean spread between colour channels (0-255) from which a picture is a photograph and not a grey scan. Inferred."""
+READABLE = (MediaKind.IMAGE, MediaKind.VOLUME)
+"""What can be shown as a picture; a volume is shown by its middle slice."""
 
 
 class MediaCheck(Record):
@@ -38,34 +31,16 @@ class MediaCheck(Record):
         return not self.problem
 
 
-def check_image(medium: Media, image: "Image") -> str:
-    """What is wrong with the picture, or ''. A colour photograph never passes as a CT, MR or X-ray."""
-    from PIL import ImageStat
-
-    if min(image.size) < SMALLEST_SIDE:
-        return f"only {image.size[0]}x{image.size[1]} pixels"
-    small = image.convert("RGB")
-    small.thumbnail((128, 128))
-    if max(ImageStat.Stat(small.convert("L")).stddev) < 1.0:
-        return "blank: every pixel has the same brightness"
-    if (medium.modality or "").lower() in GREY_MODALITIES:
-        data = small.tobytes()
-        spread = [max(data[i : i + 3]) - min(data[i : i + 3]) for i in range(0, len(data), 3)]
-        if sum(spread) / len(spread) > COLOURFUL:
-            return f"a colour photograph, but declared as {medium.modality}"
-    return ""
-
-
 def check_media(case: Case) -> tuple[MediaCheck, ...]:
     """A check for each of `case.all_media`, in order. A missing or corrupt file is a problem, not an error."""
-    from cases.media import read_image
+    from cases.gate import check_medium
 
     checks = []
     for number, medium in enumerate(case.all_media, start=1):
         problem = ""
-        if medium.kind in (MediaKind.IMAGE, MediaKind.VOLUME):
+        if medium.kind in READABLE:
             try:
-                problem = check_image(medium, read_image(medium))
+                problem = "; ".join(check_medium(medium).reasons)
             except MediaError as error:
                 problem = error.what
         checks.append(MediaCheck(number=number, problem=problem))
@@ -77,7 +52,7 @@ def _data_urls(case: Case, checks: Sequence[MediaCheck]) -> tuple[str, ...]:
 
     media = case.all_media
     usable = [media[check.number - 1] for check in checks if check.is_usable]
-    return tuple(data_url(read_image(m)) for m in usable if m.kind in (MediaKind.IMAGE, MediaKind.VOLUME))
+    return tuple(data_url(read_image(m)) for m in usable if m.kind in READABLE)
 
 
 async def pictures(desk: Desk, case: Case, checks: Sequence[MediaCheck]) -> tuple[str, ...]:

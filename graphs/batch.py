@@ -175,7 +175,8 @@ class _Batch:
         error, kind, is_retryable = "", "", False
         try:
             if self.store is not None:
-                log = self.store.open_run(header_for(case, self.strategy, self.ward))
+                header = await asyncio.to_thread(header_for, case, self.strategy, self.ward)
+                log = await asyncio.to_thread(self.store.open_run, header)
             verdict = await adjudicate_case(case, self.strategy, self.ward, log=log)
             if verdict.outcome is Outcome.FAILED:
                 error, kind = verdict.reason, "failed"

@@ -100,7 +100,7 @@ async def adjudicate_case(
     step. Raises SettingsError for an unknown strategy, CaseError from de-identification.
     """
     name, config = resolve(strategy)
-    admitted = admit(case, ward.settings)
+    admitted = await asyncio.to_thread(admit, case, ward.settings)
     run = Run(desk=Desk.open(ward), strategy=name, config=config, log=log)
     run.desk.record = run.record
     if emit is not None:

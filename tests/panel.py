@@ -1,6 +1,6 @@
 """Scripted wards and small cases for the tests of agents, graphs and whatever stands on them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from scripted import scripted
@@ -73,9 +73,10 @@ def ward(*rules: Rule, search: Any = None, settings: dict[str, Any] | None = Non
     )
 
 
-def answering(reply: str | Callable[..., Any], probabilities: dict[str, float]) -> list[Rule]:
+def answering(answer: str, probabilities: dict[str, float]) -> list[Rule]:
     """Rules of a model that gives every form this answer and every label call these probabilities."""
     return [
         Rule(pattern=ASKS_LABEL, probabilities=probabilities),
-        Rule(has_schema=True, reply=form(reply) if isinstance(reply, str) else reply),
+        Rule(has_schema=True, anywhere=r"\nEvidence:\n", reply=form(answer, citations=[])),
+        Rule(has_schema=True, reply=form(answer)),
     ]
