@@ -33,15 +33,40 @@ def theme() -> Any:
         "#f0f6f8", "#e3eff3", "#c6dfe7", "#9cc5d2", "#5c9db1", "#0a5a72",
         "#0a5a72", "#084a5e", "#073c4c", "#052d39", "#031e27",
     )  # fmt: skip
-    return gr.themes.Base(primary_hue=colour, secondary_hue=colour, neutral_hue="slate", radius_size="md").set(
+    fonts = (gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "Segoe UI", "sans-serif")
+    base = gr.themes.Base(primary_hue=colour, secondary_hue=colour, neutral_hue="slate", radius_size="md", font=fonts)
+    return base.set(
         body_background_fill="#f4f6f7",
         body_background_fill_dark="#f4f6f7",
+        body_text_color="#17222d",
+        block_background_fill="transparent",
+        block_border_width="0px",
+        block_shadow="none",
+        block_padding="0px",
+        block_title_text_color="#17222d",
+        block_title_text_weight="700",
+        block_title_text_size="14px",
+        form_gap_width="0px",
+        input_background_fill="#ffffff",
+        input_border_width="1px",
+        input_border_color="#aeb9c3",
+        input_border_color_focus="#0a5a72",
+        input_text_size="15px",
+        input_padding="9px 12px",
+        input_placeholder_color="#66737f",
         button_primary_background_fill="#0a5a72",
         button_primary_background_fill_hover="#084a5e",
         button_primary_text_color="#ffffff",
-        block_label_background_fill="transparent",
-        block_border_width="1px",
-        input_background_fill="#ffffff",
+        button_secondary_background_fill="#ffffff",
+        button_secondary_background_fill_hover="#e3eff3",
+        button_secondary_border_color="#aeb9c3",
+        button_secondary_text_color="#17222d",
+        button_border_width="1px",
+        button_cancel_background_fill="#ffffff",
+        button_cancel_border_color="#9c1420",
+        button_cancel_text_color="#9c1420",
+        button_large_text_weight="700",
+        button_large_text_size="15px",
     )
 
 

@@ -16,7 +16,7 @@ from ui.session import Session
 STRATEGY_WORDS = {
     "round": "Ward round: a panel where it helps",
     "direct": "Direct: one model, one pass",
-    "self_consistency": "Self-consistency: one model, several samples, a vote",
+    "self_consistency": "Self-consistency: samples and a vote",
 }
 SESSIONS = 16
 """Runs and answers that may be on at a time; further ones wait in the queue."""
@@ -38,26 +38,25 @@ def build(page: Page) -> gr.Blocks:
                         elem_id="wr-example", filterable=False,
                     )  # fmt: skip
                     question = gr.Textbox(
-                        label="Case and question", lines=9, max_lines=22, elem_id="wr-question",
+                        label="Case and question", lines=7, max_lines=18, elem_id="wr-question",
                         placeholder="A 58-year-old man with chest pain for 40 minutes …\nWhat is the most likely …?",
                     )  # fmt: skip
                     options = gr.Textbox(
-                        label="Options, one per line (may stay empty)", lines=4, max_lines=12, elem_id="wr-options"
+                        label="Options, one per line (may stay empty)", lines=3, max_lines=12, elem_id="wr-options"
                     )
                     preview = _html("", "wr-preview")
                     given = gr.File(
-                        label="Images, DICOM or NIfTI", file_count="multiple", file_types=list(uploads.SUFFIXES),
-                        type="filepath", height=112, elem_id="wr-files",
+                        label="Images, DICOM or NIfTI (may stay empty)", file_count="multiple", type="filepath",
+                        file_types=list(uploads.SUFFIXES), elem_id="wr-files",
                     )  # fmt: skip
-                    with gr.Row():
-                        strategy = gr.Dropdown(
-                            [(STRATEGY_WORDS.get(name, name), name) for name in names()],
-                            value=page.house.settings.strategy.partition(":")[0], label="Strategy",
-                            elem_id="wr-strategy", filterable=False,
-                        )  # fmt: skip
-                        model = gr.Dropdown(
-                            page.models, value=page.models[0], label="Model", elem_id="wr-model", filterable=False
-                        )
+                    strategy = gr.Dropdown(
+                        [(STRATEGY_WORDS.get(name, name), name) for name in names()],
+                        value=page.house.settings.strategy.partition(":")[0], label="Strategy",
+                        elem_id="wr-strategy", filterable=False,
+                    )  # fmt: skip
+                    model = gr.Dropdown(
+                        page.models, value=page.models[0], label="Model", elem_id="wr-model", filterable=False
+                    )
                     parts["run"] = gr.Button("Ask the panel", variant="primary", elem_id="wr-run")
                     parts["stop"] = gr.Button("Stop", variant="stop", visible=False, elem_id="wr-stop")
                 with gr.Column(scale=9, min_width=300, elem_classes="wr-result"):
@@ -86,7 +85,7 @@ def build(page: Page) -> gr.Blocks:
             with gr.Tab("Trajectories", id="runs") as runs_tab:
                 with gr.Row(elem_classes="wr-runsrow"):
                     which = gr.Dropdown([], label="Run", scale=6, elem_id="wr-which", filterable=False)
-                    export = gr.DownloadButton("Export this run (JSON)", scale=1, elem_id="wr-export")
+                    export = gr.DownloadButton("Export JSON", scale=1, min_width=140, elem_id="wr-export")
                 opened = _html(notices.no_runs(), "wr-opened")
             with gr.Tab("About", id="about"):
                 _html(page.about(), "wr-aboutview")

@@ -105,9 +105,11 @@ class Page:
                 shown = now
         except WardroundError as error:
             session.fail(error)
-        except Exception as error:  # noqa: BLE001 - whatever broke, the visitor is told, and the page works on
+        except Exception as error:  # whatever broke is logged, the visitor is told, and the page works on
             logging.getLogger("wardround.demo").exception("a run of the demo broke")
-            session.fail(WardroundError(f"{type(error).__name__}: {error}", remedy="this is a defect; please report it"))
+            session.fail(
+                WardroundError(f"{type(error).__name__}: {error}", remedy="this is a defect; please report it")
+            )
         yield self.view(session)
 
     async def stop(self, session: Session, request: gr.Request) -> None:
@@ -183,7 +185,9 @@ class Page:
             "session": session,
             "clock": timeline.clock(session.elapsed_s, session.state) if case else "",
             "verdict": self._verdict_html(session),
-            "work": timeline.render(session.timeline, is_open=not has_verdict),
+            "work": timeline.render(
+                session.timeline, is_open=not has_verdict, elapsed_s=None if is_running else session.elapsed_s
+            ),
             "drawers": evidence.drawers((), session.timeline.evidence, uploads.picture, prefix="live"),
             "run": gr.update(interactive=not is_running),
             "stop": gr.update(visible=is_running),

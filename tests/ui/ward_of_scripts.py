@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from cases.case import Case, Media, Patient, TaskKind
 from cases.evidence import Evidence
 from cases.settings import Settings
+from models.profile import ModelProfile, attach
 from models.scripted import Rule, ScriptedChat
 from ui.wiring import House
 
@@ -108,7 +109,9 @@ class ScriptedHouse(House):
 
     def chat(self, spec: str | None = None) -> ScriptedChat:
         time.sleep(self.opening_s)
-        return ScriptedChat(rules=rules(self.delay_s), token_delay_s=0.01)
+        chat = ScriptedChat(rules=rules(self.delay_s), token_delay_s=0.01)
+        attach(chat, ModelProfile(identity="scripted@tests", engine="scripted"))
+        return chat
 
     def vision(self) -> None:
         return None

@@ -88,14 +88,20 @@ def case_summary(case: Case, thumbnails: list[str]) -> Html:
         *(tag("li", tag("b", label), " ", text) for label, text in (case.options or {}).items()),
         cls="wr-options",
     )
+    first = " ".join((case.context or case.question).split())
     return tag(
-        "section",
-        tag("h2", "Case", cls="wr-eyebrow"),
+        "details",
+        tag(
+            "summary",
+            tag("span", "Case", cls="wr-eyebrow"),
+            tag("span", first, cls="wr-casehead wr-muted"),
+        ),
         tag("p", ", ".join(fact for fact in facts if fact), cls="wr-muted") if any(facts) else None,
         tag("p", case.context, cls="wr-casetext") if case.context else None,
         tag("p", case.question, cls="wr-casetext"),
         options if case.options else None,
         images if thumbnails else None,
+        open=bool(thumbnails),
         cls="wr-card wr-case",
         aria_label="The case",
     )

@@ -128,9 +128,11 @@ def _settled(row: Row, at_s: float) -> Row:
 
 
 def clock(elapsed_s: float, state: str) -> Html:
-    """The line above the timeline: what the run is doing and for how long it has."""
+    """The line above the timeline: what the run is doing and for how long it has; '' once it is done."""
+    if state in ("idle", "done"):
+        return Html("")
     is_running = state == "running"
-    words = {"running": "The panel is thinking", "done": "Done", "stopped": "Stopped", "failed": "Ended early"}
+    words = {"running": "The panel is thinking", "stopped": "Stopped", "failed": "Ended early"}
     return tag(
         "div",
         tag("span", cls="wr-spin" if is_running else "wr-still", aria_hidden="true"),
@@ -140,8 +142,11 @@ def clock(elapsed_s: float, state: str) -> Html:
     )
 
 
-def render(timeline: Timeline, *, is_open: bool = True) -> Html:
-    """The rows, in a section that a reader can fold. Announced politely to screen readers."""
+def render(timeline: Timeline, *, is_open: bool = True, elapsed_s: float | None = None) -> Html:
+    """The rows, in a section that a reader can fold. Announced politely to screen readers.
+
+    `elapsed_s` is named in the heading of a run that has ended.
+    """
     shown = [row for row in timeline.rows if row.node not in _QUIET or row.notes or row.failure]
     if not shown:
         return Html("")
@@ -150,6 +155,7 @@ def render(timeline: Timeline, *, is_open: bool = True) -> Html:
     title = ["How the panel worked", plural(len(shown), "step")]
     title += [plural(found, "source")] if found else []
     title += [f"{failed} failed"] if failed else []
+    title += [seconds(elapsed_s)] if elapsed_s is not None else []
     return tag(
         "details",
         tag("summary", tag("span", title[0], cls="wr-eyebrow"), tag("span", " · ".join(title[1:]), cls="wr-muted")),

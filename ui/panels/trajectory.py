@@ -76,7 +76,7 @@ def _step(step: Step, trajectory: Trajectory) -> Html:
         ),
         tag("p", "Failed: ", step.error, cls="wr-failure") if step.error else None,
         *(body or [tag("p", "No model was asked.", cls="wr-muted")]),
-        cls="wr-step",
+        cls="wr-step" if step.prompt else "wr-step wr-step-quiet",
     )
 
 

@@ -91,6 +91,7 @@ def answer_text(verdict: Verdict, case: Case) -> str:
 def _headline(verdict: Verdict, case: Case) -> Html:
     words = confidence_words(verdict.confidence)
     number = "" if verdict.confidence is None else f" · {percent(verdict.confidence)}"
+    pill = "wr-confidence" if verdict.confidence is not None else "wr-confidence wr-confidence-none"
     facts = [f"{verdict.quorum.answered} of {plural(verdict.quorum.asked, 'agent')} answered"]
     if verdict.quorum.failed:
         facts.append(f"{verdict.quorum.failed} failed")
@@ -106,7 +107,7 @@ def _headline(verdict: Verdict, case: Case) -> Html:
         tag("p", verdict.reason, cls="wr-reason") if verdict.reason else None,
         tag(
             "p",
-            tag("span", words + number, cls="wr-confidence") if verdict.answer is not None else None,
+            tag("span", words + number, cls=pill) if verdict.answer is not None else None,
             tag("span", " · ".join(facts), cls="wr-muted"),
             cls="wr-headfacts",
         ),
