@@ -110,6 +110,9 @@ async def adjudicate_many(
             await batch.run(todo, concurrency)
         finally:
             batch.close()
+        from graphs.summary import write_summary
+
+        await asyncio.to_thread(write_summary, out)
     records = [record for record in read_verdicts(out) if record.case_id in wanted]
     outcomes = [record.verdict.outcome.value for record in records]
     return BatchSummary(

@@ -100,7 +100,7 @@ async def test_no_strategy_shows_gold_or_meta_to_a_model_or_a_log(strategy, tmp_
 @pytest.mark.parametrize("strategy", names())
 async def test_a_red_flag_stops_a_clinical_run_but_not_an_exam(strategy):
     urgent = case(
-        question="A 60-year-old man has crushing chest pain radiating to the left arm, with diaphoresis. What now?",
+        question="A man has had crushing chest pain for 30 minutes. The ECG shows ST segment elevation. What now?",
         patient={"age_years": 60, "sex": "male"},
     )
     house = ward(*answering("B", SURE))
