@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ui import uploads
-from ui.page import Page, example_label
+from ui.page import EXPORTS, WHOLE_RUN, Page, example_label
 from ui.panels import notices
 from ui.session import Session
 
@@ -85,7 +85,11 @@ def build(page: Page) -> gr.Blocks:
             with gr.Tab("Trajectories", id="runs") as runs_tab:
                 with gr.Row(elem_classes="wr-runsrow"):
                     which = gr.Dropdown([], label="Run", scale=6, elem_id="wr-which", filterable=False)
-                    export = gr.DownloadButton("Export JSON", scale=1, min_width=140, elem_id="wr-export")
+                    form = gr.Dropdown(
+                        list(EXPORTS), value=WHOLE_RUN, label="Form", scale=2, elem_id="wr-exportform", filterable=False
+                    )
+                    export = gr.DownloadButton("Export", scale=1, min_width=110, elem_id="wr-export", interactive=False)
+                not_exported = _html("", "wr-notexported")
                 opened = _html(notices.no_runs(), "wr-opened")
             with gr.Tab("About", id="about"):
                 _html(page.about(), "wr-aboutview")
@@ -109,11 +113,12 @@ def build(page: Page) -> gr.Blocks:
                 _with_thumb(page.judge, thumb), [session, parts["correction"]], [parts["saved"], parts["correction"]],
                 concurrency_limit=SESSIONS, **private,
             )  # fmt: skip
+        shown = [opened, export, not_exported]
         runs_tab.select(page.list_runs, session, which, **private).then(
-            page.open_run, [session, which], opened, **private
+            page.open_run, [session, which, form], shown, **private
         )
-        which.input(page.open_run, [session, which], opened, **private)
-        export.click(page.export, [session, which], export, **private)
+        for chosen in (which.input, form.input):
+            chosen(page.open_run, [session, which, form], shown, **private)
     return blocks.queue(default_concurrency_limit=SESSIONS, max_size=256)
 
 

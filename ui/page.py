@@ -6,6 +6,7 @@ Imports Gradio at once: only `ui.demo.serve` imports this module.
 import asyncio
 import logging
 import os
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 
 from cases.case import Case
 from cases.errors import CaseError, WardroundError
-from graphs.trajectory import Feedback
+from graphs.trajectory import Feedback, Trajectory
 from ui import uploads
 from ui.guard import owner_of
 from ui.panels import evidence, notices, talk, timeline, trajectory, verdict
@@ -24,6 +25,14 @@ from ui.wiring import House
 
 if TYPE_CHECKING:
     from graphs.store import TrajectoryStore
+
+WHOLE_RUN = "json"
+EXPORTS = (
+    ("Whole run, JSON", WHOLE_RUN),
+    ("Training rows: trl", "trl"),
+    ("openai", "openai"),
+    ("sharegpt", "sharegpt"),
+)
 
 
 class Page:
@@ -150,27 +159,21 @@ class Page:
         choices = [(trajectory.run_label(header), header.id) for header in headers]
         return gr.update(choices=choices, value=choices[0][1] if choices else None)
 
-    def open_run(self, session: Session, run_id: str | None, request: gr.Request) -> str:
+    def open_run(self, session: Session, run_id: str | None, form: str, request: gr.Request) -> tuple[Any, ...]:
+        """The run as HTML, and a file of it ready to be downloaded in the form that was chosen."""
         session = self.check(session, request)
+        none = gr.update(value=None, interactive=False)
         if not run_id:
-            return notices.no_runs()
+            return notices.no_runs(), none, ""
         try:
-            return trajectory.render(session.open_run(self.store, run_id, sees_all=self.shows_all_runs))
+            run = session.open_run(self.store, run_id, sees_all=self.shows_all_runs)
         except WardroundError as error:
-            return notices.error_notice(error)
-
-    def export(self, session: Session, run_id: str | None, request: gr.Request) -> str:
-        """The opened run as a JSON file. Raises gr.Error without one."""
-        import tempfile
-
-        session = self.check(session, request)
+            return notices.error_notice(error), none, ""
+        shown = trajectory.render(run)
         try:
-            run = session.open_run(self.store, run_id or "", sees_all=self.shows_all_runs)
+            return shown, gr.update(value=str(_file_of(run, form)), interactive=True), ""
         except WardroundError as error:
-            raise _gradio_error("Open a run first.") from error
-        path = Path(tempfile.mkdtemp(dir=os.environ["GRADIO_TEMP_DIR"])) / f"trajectory-{run.header.id[:12]}.json"
-        path.write_text(run.model_dump_json(indent=1), encoding="utf-8")
-        return str(path)
+            return shown, none, notices.error_notice(error)
 
     def tick(self, session: Session) -> dict[str, Any]:
         """Only the clock moved."""
@@ -229,6 +232,20 @@ class Page:
 
 def _owner(request: gr.Request) -> str:
     return owner_of(request.headers.get("cookie", "")) or ""
+
+
+def _file_of(run: Trajectory, form: str) -> Path:
+    """The whole run as JSON, or its training rows. Raises TrajectoryError where no row may be exported."""
+    path = Path(tempfile.mkdtemp(dir=os.environ["GRADIO_TEMP_DIR"])) / f"trajectory-{run.header.id[:12]}"
+    if form == WHOLE_RUN:
+        path = path.with_suffix(".json")
+        path.write_text(run.model_dump_json(indent=1), encoding="utf-8")
+        return path
+    from training.export import Where, export
+
+    path = path.with_suffix(f".{form}.jsonl")
+    export([run], path, form, where=Where(outcomes=None, is_own_data=True))  # type: ignore[arg-type]
+    return path
 
 
 def _gradio_error(message: str) -> Exception:

@@ -66,10 +66,8 @@ class Session:
         from knowledge.red_flags import find_red_flags
 
         assert self.case is not None
-        flags = find_red_flags(self.case.blinded())
-        self.timeline = replace(
-            self.timeline, red_flags=tuple(f"{flag.message} {flag.action}".strip() for flag in flags)
-        )
+        urgent = (flag for flag in find_red_flags(self.case.blinded()) if flag.is_emergency)
+        self.timeline = replace(self.timeline, red_flags=tuple(f"{flag.message}. {flag.action}" for flag in urgent))
 
     def fail(self, error: WardroundError) -> None:
         """The run cannot go on; the reason is part of the page."""

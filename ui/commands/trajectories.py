@@ -1,13 +1,16 @@
 """`wardround trajectories`: list, show and export what was logged."""
 
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from graphs.store import Filter, TrajectoryStore
+
+Kind = TypeVar("Kind", bound="BaseModel")
 
 app = typer.Typer(no_args_is_help=True, help="Runs as they were logged: list, show, export for training.")
 
@@ -28,7 +31,7 @@ def list_runs(
 ) -> None:
     """One line per run, newest first."""
     with _opened(store) as found:
-        for header in found.list(_filter(where), limit=limit):
+        for header in found.list(_filter(_pairs(where)), limit=limit):
             typer.echo(f"{header.id}  {header.started:%Y-%m-%d %H:%M}  {header.strategy:<17} {header.case_id}")
 
 
@@ -77,17 +80,37 @@ def export(
     out: Annotated[Path, typer.Argument(help="The file to write.")],
     format: Annotated[str, typer.Option(help="trl, openai or sharegpt.")] = "trl",
     store: Store = None,
-    where: Where = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            help="FIELD=VALUE, may be repeated: as for list, and correct_only, thumbs_up_only, min_confidence, roles, "
+            "per, is_own_data.",
+        ),
+    ] = None,
 ) -> None:
     """Training rows from the runs that match; identifiers are scrubbed, and evaluation splits are refused."""
     from cases.errors import SettingsError
+    from training.export import Where as Which
     from training.export import export as write_rows
+    from training.formats import FORMATS
 
-    if format not in ("trl", "openai", "sharegpt"):
-        raise SettingsError(f"no export format {format!r}", remedy="one of trl, openai, sharegpt")
+    if format not in FORMATS:
+        raise SettingsError(f"no export format {format!r}", remedy=f"one of {', '.join(FORMATS)}")
+    values = _pairs(where)
+    of_rows: dict[str, Any] = {name: values.pop(name) for name in list(values) if name in Which.model_fields}
+    if "outcome" in values:
+        of_rows["outcomes"] = values["outcome"]
+    for name in ("outcomes", "roles"):
+        if isinstance(of_rows.get(name), str):
+            of_rows[name] = tuple(of_rows[name].split(","))
+    which = _valid(Which, of_rows)
     with _opened(store) as found:
-        report = write_rows(found, out, format, where=_filter(where))
-    typer.echo(str(report))
+        report = write_rows(found.iterate(_filter(values)), out, format, where=which)
+    typer.echo(f"{report.rows} rows from {report.trajectories_used} of {report.trajectories_read} runs: {report.path}")
+    for name in ("refused", "filtered", "skipped_turns"):
+        for reason, number in getattr(report, name).items():
+            typer.echo(f"  {name.replace('_', ' ')}: {number} ({reason})")
 
 
 def _opened(store: Path | None) -> "TrajectoryStore":
@@ -102,25 +125,37 @@ def _opened(store: Path | None) -> "TrajectoryStore":
     return TrajectoryStore(path)
 
 
-def _filter(where: list[str] | None) -> "Filter":
-    from pydantic import ValidationError
-
+def _pairs(where: list[str] | None) -> dict[str, str]:
     from cases.errors import SettingsError
-    from graphs.store import Filter
 
-    values: dict[str, Any] = {}
+    values = {}
     for text in where or []:
         name, sign, value = text.partition("=")
         if not sign:
             raise SettingsError(f"--where {text!r} is not FIELD=VALUE", remedy="e.g. --where outcome=answered")
-        values[name.strip()] = datetime.fromisoformat(value) if name in ("since", "until") else value.strip()
+        values[name.strip()] = value.strip()
+    return values
+
+
+def _filter(values: dict[str, str]) -> "Filter":
+    from graphs.store import Filter
+
+    return _valid(Filter, values)
+
+
+def _valid(record: "type[Kind]", values: dict[str, Any]) -> "Kind":
+    """The record with these values. Raises SettingsError naming the field and the known ones."""
+    from pydantic import ValidationError
+
+    from cases.errors import SettingsError
+
     try:
-        return Filter.model_validate(values)
+        return record.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
         raise SettingsError(
-            f"--where {'.'.join(map(str, first['loc']))}: {first['msg']}",
-            remedy=f"fields: {', '.join(Filter.model_fields)}",
+            f"--where {place}: {first['msg']}", remedy=f"fields: {', '.join(record.model_fields)}"
         ) from error
 
 

@@ -73,7 +73,8 @@ class Timeline:
         flags = self.red_flags
         if event.kind == "note" and event.node == "intake" and event.data.get("severity", "emergency") == "emergency":
             action = str(event.data.get("action") or "")
-            flags = (*flags, f"{event.text} {action}".strip())
+            warning = f"{event.text}. {action}" if action else event.text
+            flags = flags if warning in flags else (*flags, warning)
         return replace(self, rows=(*self.rows[:place], told, *self.rows[place + 1 :]), red_flags=flags)
 
     def stopped(self, at_s: float, reason: str) -> "Timeline":
