@@ -96,13 +96,11 @@ def preset(name: str) -> Preset:
 def run_check(name: str) -> CheckResult:
     """Run one system's checks now. One that raises has failed, and its error is part of the result.
 
-    Raises EvaluationError when the system has no check.
+    A system without checks can't pass. Raises EvaluationError for an unknown name.
     """
     wanted = preset(name)
-    if not wanted.check:
-        raise EvaluationError(f"{wanted.name} has no check yet", where=wanted.id, remedy=f"missing: {wanted.missing}")
     started = time.perf_counter()
-    passed = True
+    passed = bool(wanted.check)
     measured: dict[str, Any] = {}
     scales: list[str] = []
     errors: list[str] = []
