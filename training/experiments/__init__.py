@@ -1,0 +1,1 @@
+"""Executable checks of published training methods: each file measures one effect beside its null control."""
