@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cases.case import Case, Finding, Gold, Media, Patient, Record, Visit
 from cases.dates import day_of, year_of
+from cases.dicom_deidentify import DeidentifiedDicom, deidentify_dicom
 from cases.identifiers import PRESIDIO_KINDS, SAFE_HARBOR, analyzer, word_list
 
 if TYPE_CHECKING:
@@ -221,4 +222,13 @@ def _stand_in(kind: str, said: str, first: date | None) -> str:
     return f"[DATE {year}]" if year else "[DATE]"
 
 
-__all__ = ["SAFE_HARBOR", "Deidentified", "Found", "deidentify_case", "deidentify_text", "find_identifiers"]
+__all__ = [
+    "SAFE_HARBOR",
+    "Deidentified",
+    "DeidentifiedDicom",
+    "Found",
+    "deidentify_case",
+    "deidentify_dicom",
+    "deidentify_text",
+    "find_identifiers",
+]
