@@ -1,6 +1,6 @@
 """Is the quoted span really in its source, and where?
 
-Exact first; then with case, whitespace, quotation marks, dashes, accents, ligatures and Markdown emphasis made equal; then the
+Exact first; then with case, white space, quotation marks, dashes, accents, ligatures and emphasis made equal; then the
 most similar stretch (rapidfuzz), whose similarity is shown. Offsets always point into the text as it was given.
 """
 

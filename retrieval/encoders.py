@@ -1,0 +1,115 @@
+"""Text encoders behind one protocol: texts in, unit vectors out; name and revision go into the index."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cases.errors import SearchIndexError
+
+DEFAULT_ENCODER = "all-minilm-l6-v2"
+"""Folder of the default encoder below the folder of models."""
+
+Vectors = NDArray[np.float32]
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """What an index needs of an encoder. Two encoders are the same if `name`, `revision` and `dim` are."""
+
+    name: str
+    revision: str
+    dim: int
+
+    def encode(self, texts: Sequence[str], *, is_query: bool = False) -> Vectors:
+        """float32 array of shape (len(texts), dim), each row of length 1."""
+        ...
+
+
+class SentenceEncoder:
+    """A sentence-transformers model from a local folder or by id.
+
+    `revision` is the hash of the weights for a folder. Raises SearchIndexError if the model cannot be loaded.
+    """
+
+    def __init__(
+        self, source: Path | str, *, name: str | None = None, batch_size: int = 32, threads: int | None = None
+    ):
+        self.source = source
+        self.name = name or (source.name if isinstance(source, Path) else source)
+        self.batch_size = batch_size
+        self.threads = threads
+        self._model = _loaded(str(source), isinstance(source, Path))
+        self.dim = int(self._model.get_embedding_dimension() or 0)
+        self.revision = _folder_revision(source) if isinstance(source, Path) else _hub_revision(self._model)
+
+    def encode(self, texts: Sequence[str], *, is_query: bool = False) -> Vectors:
+        """Texts beyond the model's length (256 tokens for MiniLM) are cut at its end."""
+        import torch
+
+        if not texts:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads or before)
+        try:
+            encode = self._model.encode_query if is_query else self._model.encode_document
+            vectors = encode(
+                list(texts), batch_size=self.batch_size, convert_to_numpy=True, normalize_embeddings=True,
+                show_progress_bar=False,
+            )  # fmt: skip
+        finally:
+            torch.set_num_threads(before)
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+
+
+def open_encoder(models_dir: Path, source: str = DEFAULT_ENCODER) -> SentenceEncoder:
+    """The encoder in `models_dir/source` if that folder is there, else a path or hub id."""
+    folder = models_dir / source
+    if (folder / "config.json").is_file() or (folder / "modules.json").is_file():
+        return SentenceEncoder(folder, name=source)
+    if source == DEFAULT_ENCODER:
+        raise SearchIndexError(
+            "the text encoder is not on this machine", where=str(folder), remedy="wardround models pull default"
+        )
+    path = Path(source)
+    return SentenceEncoder(path) if path.is_dir() else SentenceEncoder(source)
+
+
+@cache
+def _loaded(source: str, is_local: bool) -> Any:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from cases.torchvision_guard import install
+
+    install()
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        return SentenceTransformer(source, device="cpu", local_files_only=is_local)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        remedy = "wardround models pull default" if is_local else "check the id and the connection, or give a folder"
+        raise SearchIndexError(f"the text encoder cannot be loaded: {error}", where=source, remedy=remedy) from error
+
+
+def _folder_revision(folder: Path) -> str:
+    """First 12 hex digits of the SHA-256 of the weights' own first and last MiB, size and configuration: fast and telling."""
+    digest = hashlib.sha256()
+    files = [folder / "config.json", *sorted(folder.glob("*.safetensors")), *sorted(folder.glob("*.bin"))]
+    for path in files:
+        if path.is_file():
+            size = path.stat().st_size
+            with path.open("rb") as stream:
+                digest.update(stream.read(1 << 20))
+                stream.seek(max(0, size - (1 << 20)))
+                digest.update(stream.read(1 << 20))
+            digest.update(str(size).encode())
+    return digest.hexdigest()[:12]
+
+
+def _hub_revision(model: Any) -> str:
+    config = getattr(model[0], "auto_model", None)
+    return str(getattr(getattr(config, "config", None), "_commit_hash", None) or "hub")[:12]

@@ -1,0 +1,123 @@
+"""BM25 over words (bm25s), with light stemming so that singular finds plural."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cases.errors import SearchIndexError
+
+REPAIR = "wardround index build"
+
+_TOKEN = re.compile(r"[a-z0-9]+(?:[.'-][a-z0-9]+)*")
+_STOPWORDS = frozenset(
+    "a an the of in on at to for from by with without and or not no is are was were be been being has have had do does did"
+    " this that these those it its he she his her him they their them we you i as if then than there which who whom whose"
+    " what when where why how can could may might must should would will shall also into over under after before during"
+    " about most following patient patients year old years man woman presents physician comes history shows past because"
+    " likely one two".split()
+)
+_SPELLINGS = (("haem", "hem"), ("oedem", "edem"), ("aemi", "emi"), ("oea", "ea"), ("paed", "ped"), ("oesoph", "esoph"))
+
+
+def tokens(text: str) -> list[str]:
+    """Folded words without the commonest ones, British spelling made American, plural endings cut."""
+    plain = unicodedata.normalize("NFKD", text).casefold().replace("’", "'")
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    found = []
+    for word in _TOKEN.findall(plain):
+        parts = [word, *word.split("-")] if "-" in word else [word]
+        found += [_stem(part) for part in parts if part not in _STOPWORDS and (len(part) > 1 or part.isdigit())]
+    return found
+
+
+def _stem(word: str) -> str:
+    for british, american in _SPELLINGS:
+        word = word.replace(british, american)
+    word = word.removesuffix("'s")
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("sses", "xes", "ches", "shes")):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
+class LexicalIndex:
+    """BM25 scores of passage numbers."""
+
+    def __init__(self, engine: Any, count: int):
+        self._engine = engine
+        self.count = count
+
+    @classmethod
+    def build(cls, texts: Iterable[str], *, k1: float = 1.2, b: float = 0.75) -> "LexicalIndex":
+        """Raises SearchIndexError if no text holds a word that can be searched."""
+        import bm25s
+
+        vocabulary: dict[str, int] = {}
+        ids = [[vocabulary.setdefault(word, len(vocabulary)) for word in tokens(text)] for text in texts]
+        if not vocabulary:
+            raise SearchIndexError("the corpus holds no word that can be searched", remedy="check the corpus")
+        engine = bm25s.BM25(k1=k1, b=b, method="lucene")
+        engine.index(bm25s.tokenization.Tokenized(ids=ids, vocab=vocabulary), show_progress=False)
+        return cls(engine, len(ids))
+
+    def search(
+        self, query: str, k: int, *, allowed: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Passage numbers and scores of the best k with a score above 0, best first; ties by number."""
+        words = [word for word in tokens(query) if word in self._engine.vocab_dict]
+        if not words:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
+        scores = np.asarray(self._engine.get_scores(words), dtype=np.float32)[: self.count]
+        if allowed is not None:
+            scores = np.where(allowed, scores, 0)
+        k = min(k, len(scores))
+        best = np.argpartition(-scores, k - 1)[:k] if k < len(scores) else np.arange(len(scores))
+        best = best[np.lexsort((best, -scores[best]))]
+        best = best[scores[best] > 0]
+        return best.astype(np.int64), scores[best]
+
+    def rarity(self, word: str) -> float:
+        """ln(1 + N / (df + 1)) of a token as `tokens` gives it; that of an unseen word if the corpus lacks it."""
+        number = self._engine.vocab_dict.get(word)
+        if number is None:
+            return float(np.log(1 + self.count))
+        pointers = self._engine.scores["indptr"]
+        return float(np.log(1 + self.count / (pointers[number + 1] - pointers[number] + 1)))
+
+    def save(self, folder: Path) -> None:
+        self._engine.save(str(folder), show_progress=False)
+
+    @classmethod
+    def load(cls, folder: Path, count: int, *, is_mapped: bool = True) -> "LexicalIndex":
+        """Maps the scores from disk. Raises SearchIndexError if a file is absent or truncated, or the count differs."""
+        import bm25s
+
+        try:
+            engine = bm25s.BM25.load(str(folder), mmap=is_mapped, show_progress=False)
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise SearchIndexError(
+                f"the word index cannot be read: {error}", where=str(folder), remedy=REPAIR
+            ) from error
+        if int(engine.scores["num_docs"]) != count:
+            raise SearchIndexError(
+                f"the word index holds {engine.scores['num_docs']} passages, not {count}",
+                where=str(folder),
+                remedy=REPAIR,
+            )
+        return cls(engine, count)
+
+
+def matched_rarity(index: LexicalIndex, query: Sequence[str], passage: Iterable[str]) -> float:
+    """Share of the query's summed rarity that the passage covers, in [0, 1]: scale-free, unlike a BM25 score."""
+    wanted = {word: index.rarity(word) for word in query}
+    total = sum(wanted.values())
+    present = set(passage)
+    return sum(value for word, value in wanted.items() if word in present) / total if total else 0.0

@@ -1,0 +1,58 @@
+"""What to search for: a long vignette becomes a few short queries, since an encoder reads only its first 256 tokens."""
+
+import re
+from typing import NamedTuple
+
+from cases.case import Case
+from knowledge.sentences import sentences
+
+PIECE_WORDS = 48
+"""Words of one dense query: about a passage's sentence or two, where short-query encoders do best."""
+MAX_PIECES = 8
+
+_ASKS = re.compile(
+    r"\?\s*[\"”']?\s*$|^(?:which|what|how|why|when|where|who)\b|\bwhich of the following\b", re.IGNORECASE
+)
+_EMPTY_PHRASES = re.compile(
+    r"\b(?:which of the following (?:best )?(?:is|are|would|will|describes|explains)?|what is|the most likely|most appropriate"
+    r"|the following|in this patient|of this patient|this patient'?s?|best explains?|next (?:best )?step in|options?:)\b",
+    re.IGNORECASE,
+)
+
+
+class Query(NamedTuple):
+    """`words` is searched as a bag of words, each of `pieces` by its meaning."""
+
+    words: str
+    pieces: tuple[str, ...]
+
+
+def make_query(text: str) -> Query:
+    """A short text is one piece. Of a long one: what is asked with the findings just before it, then windows of sentences."""
+    text = " ".join(text.split())
+    if len(text.split()) <= PIECE_WORDS:
+        return Query(text, (text,) if text else ())
+    windows: list[str] = []
+    for sentence in sentences(text):
+        if windows and len(windows[-1].split()) + len(sentence.split()) <= PIECE_WORDS:
+            windows[-1] += " " + sentence
+        else:
+            windows.append(" ".join(sentence.split()[: PIECE_WORDS * 2]))
+    if len(windows) > MAX_PIECES:
+        half = MAX_PIECES // 2
+        windows = windows[:half] + windows[-half:]
+    return Query(_EMPTY_PHRASES.sub(" ", text), tuple(dict.fromkeys(windows)))
+
+
+def case_query(case: Case) -> str:
+    """The question and its context, then the options: what a first search for a case should be given."""
+    parts = [case.context or "", *(visit.note or "" for visit in case.visits), case.question]
+    if case.options:
+        parts.append("; ".join(case.options.values()))
+    return "\n".join(part for part in parts if part.strip())
+
+
+def asked(text: str) -> str:
+    """The last sentence that asks something, or the last sentence."""
+    every = sentences(text)
+    return next((item for item in reversed(every) if _ASKS.search(item)), every[-1] if every else "")
