@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from cases.errors import ModelError, ModelReplyError, ModelUnavailable
+from cases.errors import ModelError, ModelReplyError, ModelTimeout, ModelUnavailable
 from models import requests
 from models.cache import ReplyCache
 from models.failures import translate
 from models.profile import ModelProfile, profile_of
 from models.reply import ChoiceScores, Reply
+from models.usage import Usage
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -74,12 +75,16 @@ async def choice_probabilities(
 ) -> ChoiceScores:
     """The probabilities of the labels as the reply's first token, from one call of one token.
 
+    A model with a method `score_with_usage(messages, labels) -> (probabilities, token counts)` (the embedded VLM)
+    scores the labels itself, in a thread.
     " A" and "A" are the same label. Probabilities are renormalised over the labels; what the model gave to other
     tokens is `outside`. A label below the engine's list of likeliest tokens counts as 0.
 
     Raises ModelReplyError when no label is in that list, ModelError for an engine without token probabilities.
     """
     profile = profile_of(model)
+    if hasattr(model, "score_with_usage"):
+        return await _scored_in_process(model, profile, messages, labels, timeout_s or profile.timeout_s)
     call = requests.Call(
         max_tokens=1, temperature=0.0, logprobs=True, top_logprobs=requests.TOP_LOGPROBS.get(profile.engine, 20)
     )
@@ -105,6 +110,22 @@ async def choice_probabilities(
         is_from_cache=reply.is_from_cache,
         model=reply.model,
     )
+
+
+async def _scored_in_process(
+    model: Any, profile: ModelProfile, messages: "Sequence[BaseMessage]", labels: Sequence[str], timeout_s: float
+) -> ChoiceScores:
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(timeout_s):
+            probabilities, tokens = await asyncio.to_thread(model.score_with_usage, list(messages), list(labels))
+    except TimeoutError as error:
+        raise ModelTimeout(f"no answer within {timeout_s:.0f} s", where=profile.identity) from error
+    usage = Usage(
+        calls=1, prompt_tokens=tokens["input_tokens"], reply_tokens=tokens["output_tokens"],
+        seconds=time.perf_counter() - started,
+    )  # fmt: skip
+    return ChoiceScores(probabilities=probabilities, outside=0.0, usage=usage, model=profile.identity)
 
 
 async def stream_text(

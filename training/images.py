@@ -22,11 +22,11 @@ OPEN_LICENCES = ("CC BY", "CC0")
 
 @dataclass(frozen=True)
 class Task:
-    """A question that has one right value per image; `phrases` maps each value to how a caption says it."""
+    """What may be asked of an image with one right value; `phrases` maps each value to how a caption says it."""
 
     name: str
     dataset: str
-    question: str
+    questions: tuple[str, ...]
     phrases: dict[str, tuple[str, ...]]
 
     def option(self, value: str) -> str:
@@ -37,41 +37,85 @@ class Task:
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
-        Task("breast_finding", "busi_us", "Which category does this breast ultrasound belong to?", {
-            "benign": ("benign lesion", "a benign breast mass with smooth margins", "benign"),
-            "malignant": ("malignant lesion", "a malignant breast mass, suspicious for cancer", "malignant"),
-            "normal": ("normal breast tissue", "no breast mass, normal tissue", "normal"),
-        }),
-        Task("retinopathy", "dr_fundus", "Does this fundus photograph show diabetic retinopathy?", {
-            "no": ("no diabetic retinopathy", "no signs of diabetic retinopathy", "no DR"),
-            "yes": ("diabetic retinopathy", "signs of diabetic retinopathy", "DR present"),
-        }),
-        Task("retinopathy_referable", "dr_fundus", "Is the retinopathy in this fundus photograph referable?", {
-            "no": ("not referable", "no or mild retinopathy, not referable", "no referable retinopathy"),
-            "yes": ("referable retinopathy", "moderate or worse diabetic retinopathy, referable", "moderate to severe DR"),
-        }),
-        Task("maculopathy", "dr_fundus", "Does this fundus photograph show diabetic maculopathy?", {
-            "no": ("no maculopathy", "macula without maculopathy", "maculopathy absent"),
-            "yes": ("maculopathy", "diabetic maculopathy with exudates", "maculopathy present"),
-        }),
-        Task("view", "covid_cxr", "Which projection is this chest X-ray?", {
-            "PA": ("PA view", "posteroanterior projection, erect", "PA projection"),
-            "AP": ("AP view", "anteroposterior projection, portable or supine", "AP projection"),
-        }),
-        Task("chest_finding", "covid_cxr", "Which pneumonia does this chest X-ray show?", {
-            "covid": ("COVID-19 pneumonia", "pneumonia due to COVID-19", "COVID-19"),
-            "other": ("other pneumonia", "pneumonia of another cause than COVID-19", "bacterial or other pneumonia"),
-        }),
-        Task("platelets", "bccd_blood", "Are platelets annotated in this blood smear?", {
-            "no": ("no platelets", "without platelets", "platelets absent"),
-            "yes": ("platelets present", "with platelets between the cells", "platelets"),
-        }),
-        Task("red_cells", "bccd_blood", "How many red cells are in this blood smear?", {
-            "few": ("10 or fewer red cells", "few red blood cells", "sparse red cells"),
-            "many": ("more than 10 red cells", "many red blood cells", "dense red cells"),
-        }),
+        Task(
+            "breast_finding",
+            "busi_us",
+            ("Breast ultrasound image. Which category does it belong to?", "What does this breast ultrasound show?"),
+            {
+                "benign": ("benign lesion", "a benign breast mass with smooth margins", "benign"),
+                "malignant": ("malignant lesion", "a malignant breast mass, suspicious for cancer", "malignant"),
+                "normal": ("normal breast tissue", "no breast mass, normal tissue", "normal"),
+            },
+        ),
+        Task(
+            "retinopathy",
+            "dr_fundus",
+            ("Does this fundus photograph show diabetic retinopathy?", "Is there retinopathy?"),
+            {
+                "no": ("no diabetic retinopathy", "no signs of diabetic retinopathy", "no DR"),
+                "yes": ("diabetic retinopathy", "signs of diabetic retinopathy", "DR present"),
+            },
+        ),
+        Task(
+            "retinopathy_referable",
+            "dr_fundus",
+            ("Is the retinopathy in this fundus photograph referable?", "Is referral needed?"),
+            {
+                "no": ("not referable", "no or mild retinopathy, not referable", "no referable retinopathy"),
+                "yes": ("referable retinopathy", "moderate or worse diabetic retinopathy", "moderate to severe DR"),
+            },
+        ),
+        Task(
+            "maculopathy",
+            "dr_fundus",
+            ("Does this fundus photograph show diabetic maculopathy?", "Is there maculopathy?"),
+            {
+                "no": ("no maculopathy", "macula without maculopathy", "maculopathy absent"),
+                "yes": ("maculopathy", "diabetic maculopathy with exudates", "maculopathy present"),
+            },
+        ),
+        Task(
+            "view",
+            "covid_cxr",
+            ("Which projection is this chest X-ray?", "Chest X-ray. Which view is it?"),
+            {
+                "PA": ("PA view", "posteroanterior projection, erect", "PA projection"),
+                "AP": ("AP view", "anteroposterior projection, portable or supine", "AP projection"),
+            },
+        ),
+        Task(
+            "chest_finding",
+            "covid_cxr",
+            ("Which pneumonia does this chest X-ray show?", "What is the cause of the pneumonia?"),
+            {
+                "covid": ("COVID-19 pneumonia", "pneumonia due to COVID-19", "COVID-19"),
+                "other": (
+                    "other pneumonia",
+                    "pneumonia of another cause than COVID-19",
+                    "bacterial or other pneumonia",
+                ),
+            },
+        ),
+        Task(
+            "platelets",
+            "bccd_blood",
+            ("Are there platelets in this blood smear?", "Blood smear. Do you see platelets?"),
+            {
+                "no": ("no platelets", "without platelets", "platelets absent"),
+                "yes": ("platelets present", "with platelets between the cells", "platelets"),
+            },
+        ),
+        Task(
+            "red_cells",
+            "bccd_blood",
+            ("How many red cells are in this blood smear?", "Are the red cells few or many?"),
+            {
+                "few": ("10 or fewer red cells", "few red blood cells", "sparse red cells"),
+                "many": ("more than 10 red cells", "many red blood cells", "dense red cells"),
+            },
+        ),
     )
-}  # fmt: skip
+}
 
 MODALITIES: dict[str, tuple[str, ...]] = {
     "busi_us": ("breast ultrasound", "ultrasound of the breast", "sonogram of the breast"),
@@ -103,11 +147,14 @@ def load_rows(data_dir: Path, datasets: Sequence[str] = tuple(MODALITIES)) -> tu
     for dataset in datasets:
         if dataset not in _READERS:
             raise TrainingError(
-                f"set {dataset!r} is not one that weights may be trained on", remedy=f"choose from {', '.join(_READERS)}"
+                f"set {dataset!r} is not one that weights may be trained on",
+                remedy=f"choose from {', '.join(_READERS)}",
             )
         labels = data_dir / dataset / "labels.jsonl"
         if not labels.is_file():
-            raise TrainingError("labels.jsonl is missing", where=str(labels.parent), remedy="point --data at the folder")
+            raise TrainingError(
+                "labels.jsonl is missing", where=str(labels.parent), remedy="point --data at the folder"
+            )
         rows.extend(_read(labels, dataset))
     return tuple(rows)
 
