@@ -6,6 +6,7 @@ no address beforehand: the transport starts the engine and then sends the reques
 
 import asyncio
 import atexit
+import os
 import threading
 from functools import cache
 from pathlib import Path
@@ -27,9 +28,10 @@ class EngineSettings(Record):
     """How the embedded engine is run."""
 
     context_tokens: int = Field(default=16_384, ge=256, description="Shared by all slots (one key-value store).")
-    slots: int = Field(default=2, ge=1, le=64, description="Requests that are decoded at a time; more wait.")
-    threads: int = Field(default=0, ge=0, description="0: one per physical core.")
+    slots: int = Field(default=0, ge=0, le=64, description="Requests decoded at a time, others wait; 0: `auto_slots`.")
+    threads: int = Field(default=0, ge=0, description="0: `auto_threads`.")
     batch_tokens: int = Field(default=512, ge=32, description="Prompt tokens that are read at a time.")
+    prompt_cache_mib: int = Field(default=1024, ge=0, description="Memory for the prefixes of cases seen before.")
 
 
 class EmbeddedEngine:
@@ -68,14 +70,15 @@ class EmbeddedEngine:
         params.hostnames = ["127.0.0.1"]
         params.port = 0
         params.n_ctx = self.settings.context_tokens
-        params.n_parallel = self.settings.slots
+        params.n_parallel = self.settings.slots or auto_slots()
         params.kv_unified = True
         params.n_ubatch = self.settings.batch_tokens
         params.cache_prompt = True
+        params.cache_ram_mib = self.settings.prompt_cache_mib
         params.verbosity = -1
         params.ui = False
-        for cpu in (params.cpuparams, params.cpuparams_batch):
-            cpu.n_threads = self.settings.threads or physical_cores()
+        threads = self.settings.threads or auto_threads()
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         if self.adapter is not None:
             params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(self.adapter), 1.0)]
         try:
@@ -94,6 +97,34 @@ def physical_cores() -> int:
     import joblib
 
     return max(1, joblib.cpu_count(only_physical_cores=True))
+
+
+def auto_threads() -> int:
+    """One thread per physical core that is idle now, at least one.
+
+    llama.cpp's threads wait for each other at every layer: on two cores with four other busy processes, two threads
+    decode 0.5 token/s and one thread 5 (benchmarks/results/engine.md).
+    """
+    cores = physical_cores()
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return max(1, min(cores, round(cores - busy)))
+
+
+def auto_slots() -> int:
+    """One slot per four cores: on few cores the calls of a case run one after the other and share its prefix."""
+    return max(1, min(8, physical_cores() // 4))
+
+
+def grammar_of(schema: dict[str, Any]) -> str:
+    """A grammar for one line of JSON after the schema.
+
+    The engine's own response_format leaves whitespace free, and small models fill it with line breaks until their
+    tokens are spent.
+    """
+    import xllamacpp
+
+    spacing = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+    return str(xllamacpp.json_schema_to_grammar({**schema, "x-guidance": spacing}))
 
 
 @cache

@@ -81,10 +81,7 @@ def build(
     body: dict[str, Any] = {}
     if call.schema is not None:
         # Through the raw body: the client's own response_format path validates on its side and loses the raw text.
-        body["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {"name": call.schema.__name__, "schema": call.schema.model_json_schema(), "strict": True},
-        }
+        body |= _constraint(call.schema, profile.engine)
     if profile.engine == "llamacpp":
         body["cache_prompt"] = True
     if profile.engine == "vllm":
@@ -97,6 +94,15 @@ def build(
     if body:
         arguments["extra_body"] = body
     return sent, arguments
+
+
+def _constraint(schema: type[BaseModel], engine: str) -> dict[str, Any]:
+    if engine == "llamacpp":
+        from models.embedded import grammar_of
+
+        return {"grammar": grammar_of(schema.model_json_schema())}
+    wanted = {"name": schema.__name__, "schema": schema.model_json_schema(), "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": wanted}}
 
 
 def read(message: "AIMessage", profile: ModelProfile, call: Call, seconds: float, prefill: str = "") -> Reply:
