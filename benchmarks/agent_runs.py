@@ -37,7 +37,7 @@ def main() -> None:
         [
             "# Released agent runs, paired",
             "",
-            "`python benchmarks/agent_runs.py`: statistics over other people's released replies; no model was asked here.",
+            "`python benchmarks/agent_runs.py`: statistics over other people's released replies; no model was asked.",
             "",
             methods(runs),
             lengths(runs, rollouts),

@@ -13,6 +13,7 @@ from evaluation.audit import audit_triggers, monitor_report, scan_rows
 from evaluation.breakdown import by_stratum, by_taxonomy, generalisation
 from evaluation.consistency import causal_score, count_violations, order_violations
 from evaluation.contamination import completion_distance, halves
+from evaluation.contexts import context_order, within_budget, without_references, without_spans
 from evaluation.error_correction import Correction, read_correction, score_corrections
 from evaluation.findings import Finding, rad_r_score
 from evaluation.grading import box_iou, dice, extrusion_grade, grade_components, is_calculation_right
@@ -213,3 +214,15 @@ async def test_a_prompt_search_starts_from_the_plain_form_and_refuses_test_cases
     assert (found.accuracy, found.best.wrapper) == (1.0, "({})")
     with pytest.raises(EvaluationError, match="test cases"):
         await search(ask, [case], frozenset({"t"}))
+
+
+def test_context_conditions_take_out_what_they_must_and_no_more():
+    text = "Option 2 is right: the rash decides. Respuesta 3 is not."
+    assert without_spans(text, [(0, 9), (4, 9)]) == text[9:]
+    assert not any(ch.isdigit() for ch in without_references(text))
+    assert "the rash decides" in without_references(text)
+    assert without_references("2 mg twice a day") == "2 mg twice a day"
+    assert within_budget(["aa", "bbb", "c"], 4, len) == ["aa"]
+    assert context_order({"E": [True, False], "none": [True, True]}).violations == ("E < none",)
+    with pytest.raises(EvaluationError):
+        without_spans("abc", [(2, 9)])
