@@ -7,6 +7,7 @@ so that an engine's prefix cache pays for the shared part once.
 import asyncio
 import json
 import math
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 """How often a call is tried when the engine cannot be reached or is overloaded; a timeout is never tried again."""
+
+_FENCE = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
 
 __all__ = ["ChoiceScores", "Reply", "ask", "choice_probabilities", "stream_text"]
 
@@ -241,8 +244,9 @@ async def _invoke(
 
 
 def _parse(reply: Reply, schema: type[BaseModel], profile: ModelProfile, max_tokens: int) -> BaseModel:
+    fenced = _FENCE.fullmatch(reply.text)  # unconstrained models put JSON into a code block
     try:
-        return schema.model_validate_json(reply.text)
+        return schema.model_validate_json(fenced[1] if fenced else reply.text)
     except ValidationError as error:
         if reply.finish_reason == "length":
             raise ReplyError(

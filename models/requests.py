@@ -15,10 +15,10 @@ from models.usage import Usage
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
 
-TOP_LOGPROBS = {"llamacpp": 200, "scripted": 200}
+TOP_LOGPROBS = {"llamacpp": 200, "transformers": 200, "scripted": 200}
 """How many likeliest tokens an engine lists at one position; others stop at the OpenAI protocol's 20."""
 
-_OPENAI_PROTOCOL = ("llamacpp", "vllm", "openai", "scripted")
+_OPENAI_PROTOCOL = ("llamacpp", "vllm", "openai", "transformers", "scripted")
 _KEY_VERSION = 1
 
 
@@ -130,6 +130,12 @@ def read(message: "AIMessage", profile: ModelProfile, call: Call, seconds: float
         finish_reason=str(details.get("finish_reason") or ""),
         model=profile.identity,
     )
+
+
+def schema_in(arguments: dict[str, Any]) -> dict[str, Any] | None:
+    """The JSON schema among a call's arguments, for models that read them in this process."""
+    asked = (arguments.get("extra_body") or {}).get("response_format")
+    return asked["json_schema"]["schema"] if asked else None
 
 
 def text_of(message: "BaseMessage") -> str:

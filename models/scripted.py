@@ -15,7 +15,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from cases.errors import ModelReplyError, ModelTimeout, ModelUnavailable, SettingsError
-from models.requests import text_of
+from models.requests import schema_in, text_of
 
 Answer = str | dict[str, Any] | list[Any]
 
@@ -106,7 +106,7 @@ class ScriptedChat(BaseChatModel):
         return None
 
     def _reply(self, rule: Rule | None, messages: list[BaseMessage], arguments: dict[str, Any]) -> str:
-        schema = _schema_in(arguments)
+        schema = schema_in(arguments)
         value = rule.reply if rule is not None else None
         if value is not None and not isinstance(value, str | dict | list):
             value = value(messages)
@@ -156,7 +156,7 @@ class ScriptedChat(BaseChatModel):
     def _generate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
-        rule = self._find(messages, _schema_in(kwargs))
+        rule = self._find(messages, schema_in(kwargs))
         if rule is not None and rule.delay_s:
             time.sleep(rule.delay_s)
         self._fail(rule)
@@ -165,7 +165,7 @@ class ScriptedChat(BaseChatModel):
     async def _agenerate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
-        rule = self._find(messages, _schema_in(kwargs))
+        rule = self._find(messages, schema_in(kwargs))
         if rule is not None and rule.delay_s:
             await asyncio.sleep(rule.delay_s)
         self._fail(rule)
@@ -183,7 +183,7 @@ class ScriptedChat(BaseChatModel):
     async def _astream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        rule = self._find(messages, _schema_in(kwargs))
+        rule = self._find(messages, schema_in(kwargs))
         if rule is not None and rule.delay_s:
             await asyncio.sleep(rule.delay_s)
         self._fail(rule)
@@ -222,11 +222,6 @@ def smallest(schema: dict[str, Any], root: dict[str, Any] | None = None) -> Any:
         case "null":
             return None
     return "x" * schema.get("minLength", 0)
-
-
-def _schema_in(arguments: dict[str, Any]) -> dict[str, Any] | None:
-    asked = (arguments.get("extra_body") or {}).get("response_format") or arguments.get("response_format")
-    return asked["json_schema"]["schema"] if isinstance(asked, dict) and "json_schema" in asked else None
 
 
 def _is_json(value: Any) -> bool:

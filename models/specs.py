@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from cases.case import Record
 from cases.errors import ModelError, SettingsError
 from cases.settings import Settings
-from models import manifest
+from models import manifest, prices
 from models.profile import Engine, ModelProfile, attach, profile_of
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def open_chat_model(spec: str, settings: Settings, **overrides: Any) -> "BaseCha
     """
     parsed = parse_spec(spec)
     model, profile = _OPENERS[parsed.kind](parsed, settings, overrides)
-    prices: dict[str, float] = {}
+    is_remote = profile.engine == "openai" and not is_loopback(parsed.url)
+    price = prices.price_of(parsed.name or parsed.kind, is_remote=is_remote, own=prices.own_prices(settings.home))
     return attach(
         model,
         profile.model_copy(
@@ -79,10 +80,17 @@ def open_chat_model(spec: str, settings: Settings, **overrides: Any) -> "BaseCha
                 "spec": spec,
                 "cache_path": settings.cache_path if settings.cache and profile.engine != "scripted" else None,
                 "timeout_s": settings.request_timeout_s,
-                **prices,
+                "prompt_price": price.prompt,
+                "cached_price": price.cached,
+                "reply_price": price.reply,
             }
         ),
     )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is this machine's own."""
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def model_identity(model: "BaseChatModel | str", settings: Settings | None = None) -> str:
@@ -92,6 +100,10 @@ def model_identity(model: "BaseChatModel | str", settings: Settings | None = Non
     parsed = parse_spec(model)
     if parsed.kind in ("embedded", "embedded-tiny"):
         return _embedded_files(parsed, (settings or Settings()).models_dir, is_checked=False)[2]
+    if parsed.kind == "hf":
+        from models.in_process import identity_of
+
+        return identity_of(parsed.name)
     if parsed.kind == "scripted":
         return _script_identity(Path(parsed.name))
     return f"{parsed.name or parsed.kind}@{parsed.url or 'unversioned'}"
@@ -142,8 +154,7 @@ def _served(spec: Spec, settings: Settings, overrides: dict[str, Any]) -> "tuple
 
     engine: Engine = "vllm" if spec.kind == "vllm" else "openai"
     url = spec.url or os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1")
-    host = urlsplit(url).hostname or ""
-    is_local = host in ("127.0.0.1", "localhost", "::1")
+    is_local = is_loopback(url)
     key = os.environ.get("VLLM_API_KEY" if engine == "vllm" else "OPENAI_API_KEY", "none" if spec.url else "")
     if not key:
         raise ModelError("no key", where=f"openai:{spec.name}", remedy="set OPENAI_API_KEY, or name a server: @URL")
