@@ -4,6 +4,7 @@
 """
 
 import os
+import threading
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,7 @@ def serve(
         store = TrajectoryStore(settings.trajectories_path)
         page = Page(House(settings), store, example_cases(), model_choices(settings), shows_all_runs=shows_all_runs)
     hosts = list(dict.fromkeys(["127.0.0.1", "localhost", "[::1]", settings.host]))
+    threading.Thread(target=page.house.warm, daemon=True, name="warm").start()
     blocks = build(page)
     blocks.launch(
         server_name=settings.host,

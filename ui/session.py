@@ -47,6 +47,7 @@ class Session:
     runs: list[str] = field(default_factory=list)
     thread: list[Turn] = field(default_factory=list)
     task: "asyncio.Task[None] | None" = None
+    is_stop_wanted: bool = False
     ward: Ward | None = None
 
     def begin(self, case: Case) -> None:
@@ -54,6 +55,7 @@ class Session:
         if self.state == "running":
             raise CaseError("a run is on already", remedy="stop it first")
         self.case, self.state, self.timeline = case, "running", Timeline()
+        self.task, self.is_stop_wanted = None, False
         self.verdict, self.error, self.run_id, self.thread, self.elapsed_s = None, None, "", [], 0.0
 
     def begin_failed(self, error: WardroundError) -> None:
@@ -81,6 +83,9 @@ class Session:
         Leaving the loop, or `stop`, cancels the run; its log then says so.
         """
         assert self.case is not None
+        if self.is_stop_wanted:
+            self.state = "stopped"
+            return
         started = monotonic()
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self.ward = ward
@@ -114,7 +119,8 @@ class Session:
                 self.timeline = self.timeline.stopped(self.elapsed_s, reason)
 
     async def stop(self) -> None:
-        """Cancel the run that is on, and wait until it has ended."""
+        """Cancel the run that is on, or is about to begin, and wait until it has ended."""
+        self.is_stop_wanted = True
         if self.task is not None and not self.task.done():
             self.task.cancel()
             with suppress(asyncio.CancelledError):

@@ -4,6 +4,7 @@ Models and the search index hold no patient's data, so every session of a proces
 """
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agents.ward import RoundSettings, Search, Ward
@@ -88,6 +89,16 @@ class House:
             chat_sees_images=self.settings.vision_model is None,
             model_ids={role: profile_of(member).identity for role, member in staff.items()},
         )
+
+    def warm(self) -> None:
+        """Open everything that a first run would wait for. What cannot be had is left to that run, which says so."""
+        with suppress(WardroundError):
+            self.search()
+            self.chat()
+            if self.settings.deidentify:
+                from cases.deidentify import deidentify_text
+
+                deidentify_text("warm")
 
     def _note(self, consequence: str, error: WardroundError) -> None:
         self.notices.append(f"{consequence}: {error}")

@@ -4,13 +4,14 @@ import time
 from datetime import date
 from pathlib import Path
 
+from langchain_core.language_models import BaseChatModel
 from PIL import Image, ImageDraw
+from scripted import scripted
 
 from cases.case import Case, Media, Patient, TaskKind
 from cases.evidence import Evidence
 from cases.settings import Settings
-from models.profile import ModelProfile, attach
-from models.scripted import Rule, ScriptedChat
+from models.scripted import Rule
 from ui.wiring import House
 
 PASSAGES = (
@@ -80,13 +81,13 @@ def rules(delay_s: float = 0.0) -> list[Rule]:
     return [
         Rule(pattern="clinician asks", reply="Because PR depression is absent [2]. <img src=x onerror=alert(2)>"),
         Rule(pattern=asks, anywhere="You are the attending", probabilities=sure, delay_s=delay_s),
+        Rule(pattern=asks, anywhere="cardiology specialist", fail="timeout"),
+        Rule(pattern=asks, anywhere="internal medicine specialist", probabilities={"A": 0.8, "B": 0.2}),
         Rule(pattern=asks, probabilities=split, delay_s=delay_s),
         Rule(pattern="You are the attending", reply=final, delay_s=delay_s),
-        Rule(pattern="specialist on the panel", fail="timeout", times=1, delay_s=delay_s),
-        Rule(
-            pattern="specialist on the panel", reply=opinion("A", "ST elevation is diffuse."), times=1, delay_s=delay_s
-        ),
-        Rule(pattern="specialist on the panel", reply=right, delay_s=delay_s),
+        Rule(pattern="cardiology specialist", fail="timeout", delay_s=delay_s),
+        Rule(pattern="internal medicine specialist", reply=opinion("A", "ST elevation is diffuse."), delay_s=delay_s),
+        Rule(pattern="specialist (on|of) the panel", reply=right, delay_s=delay_s),
         Rule(reply=right, has_schema=True, delay_s=delay_s),
     ]
 
@@ -107,11 +108,9 @@ class ScriptedHouse(House):
         super().__init__(settings)
         self.delay_s, self.opening_s = delay_s, opening_s
 
-    def chat(self, spec: str | None = None) -> ScriptedChat:
+    def chat(self, spec: str | None = None) -> BaseChatModel:
         time.sleep(self.opening_s)
-        chat = ScriptedChat(rules=rules(self.delay_s), token_delay_s=0.01)
-        attach(chat, ModelProfile(identity="scripted@tests", engine="scripted"))
-        return chat
+        return scripted(*rules(self.delay_s), token_delay_s=0.005)
 
     def vision(self) -> None:
         return None

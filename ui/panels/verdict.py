@@ -71,7 +71,7 @@ def verdict_card(verdict: Verdict, case: Case, notices: Sequence[str] = ()) -> H
         _flags(verdict),
         tag("div", *(tag("p", notice) for notice in notices), cls="wr-notices") if notices else None,
         tag("div", tag("div", main, cls="wr-main"), tag("div", side, cls="wr-side"), cls="wr-columns"),
-        cls=f"wr-card wr-verdict wr-{verdict.outcome.value}",
+        cls=f"wr-card wr-verdict wr-is-{verdict.outcome.value}",
         aria_label="Verdict",
     )
 
