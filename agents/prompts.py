@@ -17,24 +17,24 @@ from cases.case import Case, Finding, Media, Patient, TaskKind, Visit
 from cases.evidence import Evidence
 
 SYSTEM = (
-    "You are a physician on a ward round. Read the case, reason from its facts only, and be brief. "
-    "Quote evidence word for word, or not at all. This is research decision support, not care."
+    "You are a physician on a ward round. Reason only from the case and the evidence. "
+    "Write in English, in very few words. Quote evidence word for word or not at all."
 )
 
-DIRECT = "Answer the question. Note the decisive findings, reason in one sentence, then choose."
+FORM = (
+    "findings: the facts of the case that decide, each in at most 6 words. rationale: one sentence of at most 20 words."
+)
+OUTLOOK = " would_change: a test result or finding, still unknown, that would change your answer, in at most 8 words."
+DIRECT = f"Answer the question. {FORM}{OUTLOOK}"
 SPECIALIST = (
-    "You are the {name} specialist on the panel ({description}). Judge this case from your field: "
-    "decisive findings, one sentence of reasoning against the closest alternative, then your answer."
+    "You are the {name} specialist of the panel ({description}). Answer the question from the view of your field. "
+    f"{FORM}"
 )
 ATTENDING = (
-    "You are the attending. The panel's opinions, given independently:\n{opinions}\n{notes}"
-    "Weigh the arguments, not the votes; an opinion may be wrong. "
-    "Note the decisive findings, reason in one sentence, then decide."
+    "You are the attending. The panel answered independently:\n{opinions}\n{notes}"
+    "A doctor may be wrong: weigh the reasons against the case. " + FORM + OUTLOOK
 )
-EXPLAIN = (
-    "You are the attending. Note the decisive findings, reason in one sentence, then decide. "
-    "Say what finding would change your answer."
-)
+EXPLAIN = f"You are the attending. Answer the question. {FORM}{OUTLOOK}"
 TRIAGE = (
     "You are triage. Give the acuity, the complexity of the question, and up to three specialties to ask, "
     "chosen from: {specialties}."
@@ -80,7 +80,7 @@ def _with_images(text: str, media: Sequence[Media], images: Sequence[str]) -> Hu
     if not images:
         return HumanMessage(text)
     blocks: list[str | dict[str, Any]] = [{"type": "image_url", "image_url": {"url": url}} for url in images]
-    references = [medium.sha256 or medium.uri for medium in media][: len(images)]
+    references = [medium.sha256 or f"image {number}" for number, medium in enumerate(media, start=1)][: len(images)]
     return HumanMessage(content=[*blocks, {"type": "text", "text": text}], additional_kwargs={"media": references})
 
 

@@ -23,7 +23,9 @@ async def opinion(
     """
     entry = specialties.specialty(specialty)
     question = prompts.SPECIALIST.format(name=entry.name.lower(), description=entry.description.rstrip(". "))
-    return await reasoned_opinion(desk, case, evidence, question, node="specialist", role=specialty, images=images)
+    return await reasoned_opinion(
+        desk, case, evidence, question, node="specialist", role=specialty, images=images, is_brief=True
+    )
 
 
 async def reasoned_opinion(
@@ -40,6 +42,7 @@ async def reasoned_opinion(
     sample: int = 0,
     may_use_held: bool = False,
     weighs_options: bool = True,
+    is_brief: bool = False,
 ) -> Opinion:
     """Two calls on one prefix: the filled form, then (single choice) one token that carries the probabilities.
 
@@ -55,7 +58,7 @@ async def reasoned_opinion(
             prompt,
             node=node,
             role=role,
-            schema=form_for(case, evidence),
+            schema=form_for(case, evidence, is_brief=is_brief),
             staff=staff,
             temperature=temperature,
             sample=sample,

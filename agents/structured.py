@@ -14,15 +14,15 @@ from agents.opinion import Diagnosis, Opinion, Request
 from cases.case import Case, TaskKind
 from cases.evidence import Citation, Evidence
 
-Phrase = Annotated[str, StringConstraints(max_length=90)]
-Sentence = Annotated[str, StringConstraints(max_length=240)]
+Phrase = Annotated[str, StringConstraints(max_length=70)]
+Sentence = Annotated[str, StringConstraints(max_length=220)]
 Name = Annotated[str, StringConstraints(max_length=80)]
 
 
 class Form(BaseModel):
-    """A form refuses fields it does not know, so that the schema sent to the engine is closed."""
+    """Strict in what it asks for, a closed schema; lenient in what it reads: fields nobody asked for are ignored."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": False})
 
 
 class Quote(Form):
@@ -62,13 +62,17 @@ def is_single_choice(case: Case) -> bool:
 
 
 @lru_cache(maxsize=512)
-def opinion_form(labels: tuple[str, ...], task: TaskKind, cites: bool) -> type[BaseModel]:
-    """The form of an opinion for these labels; with a `citations` field only where there is evidence to cite.
+def opinion_form(
+    labels: tuple[str, ...], task: TaskKind, cites: bool, foresees: bool, most_findings: int = 3
+) -> type[BaseModel]:
+    """The form of an opinion for these labels.
 
-    >>> list(opinion_form(("A", "B"), TaskKind.CHOICE, cites=True).model_fields)
+    `cites` adds quotes of the evidence; `foresees` adds what would change the answer (a specialist is spared it).
+
+    >>> list(opinion_form(("A", "B"), TaskKind.CHOICE, cites=True, foresees=True).model_fields)
     ['findings', 'citations', 'rationale', 'answer', 'would_change']
     """
-    fields: dict[str, Any] = {"findings": (list[Phrase], Field(min_length=1, max_length=3))}
+    fields: dict[str, Any] = {"findings": (list[Phrase], Field(min_length=1, max_length=most_findings))}
     if cites:
         fields["citations"] = (list[Quote], Field(max_length=2))
     fields["rationale"] = (Sentence, ...)
@@ -82,12 +86,14 @@ def opinion_form(labels: tuple[str, ...], task: TaskKind, cites: bool) -> type[B
         fields["differential"] = (list[Name], Field(min_length=1, max_length=4))
     else:
         fields["answer"] = (Annotated[str, StringConstraints(max_length=160)], ...)
-    fields["would_change"] = (list[Phrase], Field(max_length=1))
+    if foresees:
+        fields["would_change"] = (list[Phrase], Field(max_length=1))
     return create_model("OpinionForm", __base__=Form, **fields)
 
 
-def form_for(case: Case, evidence: Sequence[Evidence]) -> type[BaseModel]:
-    return opinion_form(labels_of(case), case.task, bool(evidence))
+def form_for(case: Case, evidence: Sequence[Evidence], *, is_brief: bool = False) -> type[BaseModel]:
+    """The form for this case; the brief one asks a specialist for two findings and no outlook."""
+    return opinion_form(labels_of(case), case.task, bool(evidence), not is_brief, 2 if is_brief else 3)
 
 
 def read_form(

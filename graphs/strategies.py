@@ -78,8 +78,26 @@ def graph_of(strategy: Strategy) -> "StateGraph[Any, Any, Any, Any]":
 
 
 def mermaid(strategy: Strategy) -> str:
-    """The graph as a Mermaid diagram."""
-    return graph_of(strategy).compile().get_graph().draw_mermaid()
+    """The graph as a Mermaid diagram, from its own edges.
+
+    LangGraph draws by simulating a run, in which a deferred node seems to follow the last one.
+    """
+    from langchain_core.runnables.graph import Graph
+
+    graph = graph_of(strategy)
+    drawing = Graph()
+    nodes = {name: drawing.add_node(_NoData, id=name) for name in ("__start__", *graph.nodes, "__end__")}
+    for source, target in sorted(graph.edges):
+        drawing.add_edge(nodes[source], nodes[target])
+    for source, branches in graph.branches.items():
+        for branch in branches.values():
+            for target in dict.fromkeys((branch.ends or {}).values()):
+                drawing.add_edge(nodes[source], nodes[target], conditional=True)
+    return drawing.draw_mermaid()
+
+
+class _NoData(BaseModel):
+    """Nodes of the drawing carry nothing but their name."""
 
 
 async def adjudicate_case(

@@ -174,7 +174,7 @@ rules = answering("B", UNSURE)
 for rule in rules:
     object.__setattr__(rule, "delay_s", 0.01)
 house = ward(*rules, settings={{"specialists": 2}})
-cases = [case(f"case-{{n:03d}}") for n in range(24)]
+cases = [case(f"case-{{n:03d}}") for n in range(16)]
 store = TrajectoryStore(Path(sys.argv[1]) / "t.sqlite")
 asyncio.run(adjudicate_many(cases, strategy="round", ward=house, out=Path(sys.argv[1]), concurrency=3, store=store))
 print("complete")
@@ -195,7 +195,7 @@ def test_kill_minus_nine_at_random_moments_gives_each_case_exactly_once(tmp_path
     disturbed.mkdir()
     assert start(undisturbed).wait(60) == 0
     kills = []
-    for _ in range(4):
+    for _ in range(3):
         process = start(disturbed)
         begun = len(_whole_lines(disturbed))
         deadline = time.monotonic() + 30
@@ -206,11 +206,11 @@ def test_kill_minus_nine_at_random_moments_gives_each_case_exactly_once(tmp_path
                 break
             time.sleep(0.005)
         kills.append(process.wait(30))
-    assert kills.count(-signal.SIGKILL) >= 3, f"the process was hardly ever killed at work: {kills}"
+    assert kills.count(-signal.SIGKILL) >= 2, f"the process was hardly ever killed at work: {kills}"
     final = start(disturbed)
     assert final.wait(60) == 0
     one, two = (_answers(folder) for folder in (undisturbed, disturbed))
-    assert len(one) == 24
+    assert len(one) == 16
     assert one == two
 
 

@@ -23,9 +23,9 @@ async def test_a_sure_first_look_takes_the_simple_route_and_is_explained():
 
 async def test_an_unsure_first_look_convenes_the_panel_and_keeps_dissent():
     rules = [
-        Rule(pattern=ASKS_LABEL, anywhere="from your field.*argues for D", probabilities={"D": 0.8, "A": 0.2}),
+        Rule(pattern=ASKS_LABEL, anywhere="view of your field.*argues for D", probabilities={"D": 0.8, "A": 0.2}),
         Rule(pattern=ASKS_LABEL, anywhere="You are the attending", probabilities=SURE),
-        Rule(pattern=ASKS_LABEL, anywhere="from your field", probabilities=SURE),
+        Rule(pattern=ASKS_LABEL, anywhere="view of your field", probabilities=SURE),
         Rule(pattern=ASKS_LABEL, probabilities=UNSURE),
         Rule(pattern="pulmonology specialist", reply=form("D", "argues for D")),
         Rule(has_schema=True, reply=form("B", "pneumonia")),
@@ -60,7 +60,7 @@ async def test_a_failing_specialist_is_a_typed_failure_and_no_agreement():
 
 
 async def test_without_a_quorum_the_round_abstains_and_says_why():
-    rules = [Rule(pattern="specialist on the panel", fail="unavailable"), *answering("B", UNSURE)]
+    rules = [Rule(pattern="specialist of the panel", fail="unavailable"), *answering("B", UNSURE)]
     verdict = await adjudicate_case(case(), "round", ward(*rules, settings={"specialists": 2}))
     assert verdict.outcome is Outcome.ABSTAINED
     assert verdict.answer is None
@@ -84,7 +84,7 @@ async def test_when_nobody_answers_the_verdict_is_failed_and_names_the_cause():
 
 async def test_specialists_work_at_the_same_time():
     def rules(delay: float) -> list[Rule]:
-        return [Rule(pattern="specialist on the panel", reply=form("B"), delay_s=delay), *answering("B", UNSURE)]
+        return [Rule(pattern="specialist of the panel", reply=form("B"), delay_s=delay), *answering("B", UNSURE)]
 
     started = time.perf_counter()
     await adjudicate_case(case(), "round", ward(*rules(0.0), settings={"specialists": 4}))
@@ -135,7 +135,7 @@ async def test_a_planted_fact_reaches_the_answer_only_through_the_panel():
             Rule(pattern=ASKS_LABEL, anywhere="drug eluting.*lung is clear", probabilities={"C": 0.9, "A": 0.1}),
             Rule(pattern=ASKS_LABEL, probabilities={"A": 0.4, "B": 0.3, "C": 0.2, "D": 0.1}),
             Rule(pattern="pulmonology specialist", reply=form("B", pulmonology)),
-            Rule(pattern="specialist on the panel", reply=form("A", cardiology)),
+            Rule(pattern="specialist of the panel", reply=form("A", cardiology)),
             Rule(pattern="drug eluting.*lung is clear", reply=form("C", "both facts together")),
             Rule(has_schema=True, reply=form("A", "a guess")),
         ]

@@ -143,14 +143,14 @@ def test_processes_write_side_by_side_and_nothing_is_lost(tmp_path):
     path = tmp_path / "t.sqlite"
     TrajectoryStore(path).close()
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_write, args=(str(path), f"w{n}")) for n in range(3)]
+    workers = [context.Process(target=_write, args=(str(path), f"w{n}")) for n in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    assert [worker.exitcode for worker in workers] == [0, 0]
     with TrajectoryStore(path) as store:
-        assert all(len(store.get(f"w{n}").steps) == 20 for n in range(3))
+        assert all(len(store.get(f"w{n}").steps) == 20 for n in range(2))
 
 
 def test_a_step_is_on_disk_as_soon_as_it_was_added(tmp_path):
