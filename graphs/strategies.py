@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import uuid4
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from agents.desk import Desk
 from agents.opinion import AgentFailure, FailureKind, Outcome, Quorum, Verdict
