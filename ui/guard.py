@@ -23,7 +23,7 @@ POLICY = "; ".join(
 )
 """Nothing is loaded from, or sent to, another host: a case never leaves through the page."""
 
-_TOKEN = re.compile(rf"(?:^|;\s*){COOKIE}=([\w-]{{32,64}})(?:;|$)")
+_TOKEN = re.compile(rf"(?:^|;\s*){COOKIE}=([A-Za-z0-9_-]{{32,64}})(?:;|$)")
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -255,7 +255,7 @@ def read_options(text: str) -> dict[str, str] | None:
     found: dict[str, str] = {}
     for number, line in enumerate(lines):
         label, text_ = chr(65 + number), line
-        if len(line) > 2 and "A" <= line[0].upper() <= "Z" and line[1] in ".):":
+        if len(line) >= 2 and "A" <= line[0].upper() <= "Z" and line[1] in ".):":
             label, text_ = line[0].upper(), line[2:].strip()
         if label in found or not text_:
             raise CaseError(f"option {line!r} has a label that stands already, or no text", where=f"line {number + 1}")
