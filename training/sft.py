@@ -99,7 +99,7 @@ def train_sft(
 
     from training.weights import load_for_training
 
-    settings_dict = settings.model_dump()
+    settings_dict = settings.model_dump(mode="json")
     dataset = load_dataset("json", data_files=str(train_rows), split="train")
     _check_rows(dataset, train_rows)
     validation = None
