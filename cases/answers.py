@@ -64,9 +64,9 @@ _CUE = re.compile(
       (?:\b(?:final|correct|best|right|likely|appropriate|my|the)\s+)*\b(?:answer|choice|option)\b(?:\s+(?:choice|letter|option))?
         \s*(?:\*\*|__)?\s*(?:\bis\b|\bwould\s+be\b|\bshould\s+be\b|\bmust\s+be\b|:|=|：)
     | \b(?:i|we)(?:\s+would|['’]d|\s+will|['’]ll)?\s+(?:choose|select|pick|go\s+with|answer)\b
-    | (?:答案|答え|解答|正解|回答|正答)\s*(?:是|は|為|为)?\s*[:：]?
-    | (?:정답|답)\s*(?:은|는)?\s*[:：]?
-    | (?:الإجابة|الجواب)\s*(?:الصحيحة|الصحيح|النهائية)?\s*(?:هي|هو)?\s*[:：]?
+    | (?:答案|答え|解答|正解|回答|正答)\s*(?:[是は為为]\s*[:：]?|[:：])
+    | (?<!대)(?:정답|답)\s*(?:[은는]\s*[:：]?|[:：])
+    | (?:الإجابة|الجواب)\s*(?:الصحيحة|الصحيح|النهائية)?\s*(?:(?:هي|هو)\s*:?|:)
     | (?:คำตอบ(?:ที่ถูกต้อง)?(?:\s*คือ|\s*[:：])|ตอบ)\s*[:：]?
     | \b(?:respuesta|réponse|antwort|risposta|resposta)\b(?:\s+(?:correcta|correcte|final|finale|corretta|correta))?
         \s*(?:\bes\b|\best\b|\bist\b|\bè\b|\bé\b|:)
@@ -256,15 +256,21 @@ def _read_json(reply: str, options: Options) -> ParsedAnswer:
 
 def answer_place(reply: str) -> str | None:
     """The words that stand in the answer's place: tag, box, JSON key, "the answer is ...", else the whole reply."""
+    said, is_marked = _marked_place(reply)
+    return said if said is None or is_marked else (_last_cue(said) or said)
+
+
+def _marked_place(reply: str) -> tuple[str | None, bool]:
+    """The contents of the last tag, box or JSON key, else what follows the reasoning; and whether it was marked."""
     visible = _after_thinking(reply)
     if visible is None:
-        return None
+        return None, False
     tags = _ANSWER_TAG.findall(visible)
     text = tags[-1] if tags else visible
     for candidate in (last_boxed(text), _json_said(text)):
         if candidate is not None:
-            return candidate
-    return text if tags else (_last_cue(text) or text)
+            return candidate, True
+    return text, bool(tags)
 
 
 def _read_letters(reply: str, options: Options) -> ParsedAnswer:
@@ -316,20 +322,23 @@ def _read_number(reply: str, options: Options) -> ParsedAnswer:
 
 
 def _read_correction(reply: str, options: Options) -> ParsedAnswer:
-    """ "CORRECT", or "N: the corrected sentence"."""
-    said = answer_place(reply)
+    """ "CORRECT", or "N: the corrected sentence". The sentence may itself speak of answers: cues come last."""
+    said, is_marked = _marked_place(reply)
     if said is None:
         return _none("unfinished", "the reply ends inside its reasoning")
+    parsed = _correction(said)
+    cued = None if parsed.is_answered or is_marked else _last_cue(said)
+    return parsed if cued is None else _correction(cued)
+
+
+def _correction(said: str) -> ParsedAnswer:
     text = strip_markup(said)
     if re.fullmatch(r"correct\.?", text, re.IGNORECASE):
         return ParsedAnswer(value="CORRECT", route="error_correction", said=text)
-    lines = [line for line in text.splitlines() if line.strip()]
-    matches = [
-        m for line in lines if (m := re.match(r"(?:sentence\s+)?(\d{1,4})\s*[:.)\s]\s*(\S.*)$", line, re.IGNORECASE))
-    ]
-    if len(matches) != 1 or len(lines) > 1:
+    match = re.fullmatch(r"(?:sentence\s+)?(\d{1,4})\s*[:.)\s]\s*(\S[^\n]*)", text, re.IGNORECASE)
+    if match is None:
         return _none("error_correction/no_match", "the answer is neither CORRECT nor one 'N: sentence'", said)
-    return ParsedAnswer(value=f"{int(matches[0][1])}: {matches[0][2].strip()}", route="error_correction", said=text)
+    return ParsedAnswer(value=f"{int(match[1])}: {match[2].strip()}", route="error_correction", said=text)
 
 
 GRAMMARS: dict[str, Callable[[str, Options], ParsedAnswer]] = {

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Label = str
 """An option's label: one capital letter, A to Z."""
@@ -181,3 +181,14 @@ class Case(Record):
     def blinded(self) -> "Case":
         """The case as an agent may see it: without gold answer and without `meta`."""
         return self.model_copy(update={"gold": None, "meta": {}})
+
+
+def problems_of(error: ValidationError) -> str:
+    """The first problems of a refused record by field, without the values: they may identify a person."""
+    problems = []
+    for problem in error.errors(include_input=False, include_url=False)[:3]:
+        field = ".".join(str(part) for part in problem["loc"])
+        is_empty = problem["type"] == "string_too_short"
+        message = "is empty" if is_empty else problem["msg"].removeprefix("Value error, ")
+        problems.append(f"{field} {message}" if is_empty else f"{field}: {message}" if field else message)
+    return "; ".join(problems)

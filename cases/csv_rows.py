@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cases.case import Case, Gold, Media, Patient, TaskKind
+from cases.case import Case, Gold, Media, Patient, TaskKind, problems_of
 from cases.choices import normalise
 from cases.errors import CaseError, WardroundError
 from cases.text_files import MAX_RECORD_BYTES, numbered_lines
@@ -80,11 +80,7 @@ def _case(row: dict[str, Any], path: Path, line: int) -> tuple[str, Case] | Case
     except CaseError as error:
         return CaseError(error.what, where=where, remedy=error.remedy)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        what = f"{field}: {message}" if field else message
-        return CaseError(what, where=where, remedy="see docs/cases.md for the columns")
+        return CaseError(problems_of(error), where=where, remedy="see docs/cases.md for the columns")
 
 
 def _is_fact(name: str) -> bool:

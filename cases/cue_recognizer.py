@@ -35,7 +35,7 @@ class CueRecognizer(EntityRecognizer):
         for match in self.expression.finditer(text, timeout=TIMEOUT_S, overlapped=False):
             start, end = match.span("phi")
             if self.pattern.is_name:
-                start, end = trim_name(text, start, end)
+                start, end = trim_name(text, start, end, is_titled=self.pattern.is_titled)
             elif self.pattern.is_place:
                 start, end = trim_place(text, start, end)
             if end > start:
@@ -43,9 +43,9 @@ class CueRecognizer(EntityRecognizer):
         return results
 
 
-def trim_name(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span without words that are no names at either end; empty for eponyms and where nothing is left."""
-    no_names = word_list("not_names")
+def trim_name(text: str, start: int, end: int, *, is_titled: bool = False) -> tuple[int, int]:
+    """The span up to the first word that is no name; empty for eponyms without a title and where nothing is left."""
+    no_names = word_list("not_names") if is_titled else word_list("not_names") | word_list("eponyms")
     words = [(match.start() + start, match.end() + start) for match in regex.finditer(r"[^\s,]+", text[start:end])]
     kept = []
     for first, last in words:
@@ -56,7 +56,7 @@ def trim_name(text: str, start: int, end: int) -> tuple[int, int]:
         kept.append((first, last))
     while kept and len(text[kept[-1][0] : kept[-1][1]].strip(".")) < 2:
         kept.pop()
-    if not kept or EPONYM.match(text, kept[-1][1]):
+    if not kept or (not is_titled and EPONYM.match(text, kept[-1][1])):
         return start, start
     return kept[0][0], kept[-1][1]
 

@@ -177,7 +177,9 @@ def _repeated_names(text: str, found: list[Found]) -> list[Found]:
         if span.kind == "NAME"
         for word in re.findall(r"[^\W\d_]{3,}", text[span.start : span.end])
     }
-    words -= {word for word in words if word.capitalize() in word_list("not_names") or word.islower()}
+    words -= {
+        word for word in words if word.capitalize() in word_list("not_names") | word_list("eponyms") or word.islower()
+    }
     if not words:
         return []
     either = "|".join(

@@ -73,9 +73,10 @@ class DeidentifiedDicom(Record):
 def deidentify_dicom(src: Path, dst: Path, *, salt: bytes | None = None) -> DeidentifiedDicom:
     """Write a de-identified copy of `src` to `dst`.
 
-    UIDs and the patient's id are replaced by keyed hashes: files de-identified with the same `salt` keep their relations. None takes a salt
-    that lives as long as this process, so that nobody can compute the mapping later. Raises MediaError for files that
-    are no DICOM, or that hold a document instead of a picture: their text cannot be cleaned by a profile.
+    UIDs and the patient's id are replaced by keyed hashes: files de-identified with the same `salt` keep their
+    relations. None takes a salt that lives as long as this process, so that nobody can compute the mapping later.
+    Raises MediaError for files that are no DICOM, or that hold a document instead of a picture: their text cannot be
+    cleaned by a profile.
     """
     src, dst = Path(src), Path(dst)
     dataset = read_dataset(src)

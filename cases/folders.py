@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from cases.case import Case, Gold, Media, TaskKind
+from cases.case import Case, Gold, Media, TaskKind, problems_of
 from cases.choices import normalise
 from cases.errors import CaseError, WardroundError
 from cases.media_types import is_medium, kind_of_path
@@ -85,8 +85,7 @@ def _case(name: str, notes: list[Path], images: list[Path], where: str) -> tuple
     except CaseError as error:
         return CaseError(error.what, where=error.where or where, remedy=error.remedy)
     except ValidationError as error:
-        message = error.errors(include_input=False, include_url=False)[0]["msg"].removeprefix("Value error, ")
-        return CaseError(message, where=where, remedy="see docs/cases.md for how a folder is read")
+        return CaseError(problems_of(error), where=where, remedy="see docs/cases.md for how a folder is read")
 
 
 def _parts(note: str, question_files: list[Path]) -> tuple[str, str | None, dict[str, str] | None]:

@@ -55,6 +55,8 @@ class Pattern:
     score: float = 0.8
     is_name: bool = False
     """Checked against the words that are no names, and looked for again in the rest of the text."""
+    is_titled: bool = False
+    """A title stands before the name, so that it is one even where it is also an eponym."""
     is_place: bool = False
     """Left standing where it is a state, a country or larger."""
 
@@ -70,7 +72,7 @@ def patterns() -> tuple[Pattern, ...]:
         if expression is None:
             value = row.get("value", "<CODE>")
             expression = rf"(?i)\b(?:{row['cue']})<NUMBER_SIGN>(?P<phi>{value})(?![\w@])"
-        flags = {name: row[name] for name in ("is_name", "is_place") if name in row}
+        flags = {name: row[name] for name in ("is_name", "is_titled", "is_place") if name in row}
         found.append(Pattern(row["kind"], filled(expression, parts), row["score"], **flags))
     return tuple(found)
 

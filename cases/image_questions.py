@@ -16,7 +16,13 @@ DR_GRADES = (
     "PDR with maculopathy",
     "ADED",
 )
-"""The ten grades of the set in order of severity; PDR proliferative, ADED advanced diabetic eye disease."""
+"""The ten grades of the set, as it names them, in order of severity."""
+
+DR_OPTIONS = tuple(
+    "Advanced diabetic eye disease" if grade == "ADED" else grade.replace("PDR", "Proliferative DR")
+    for grade in DR_GRADES
+)
+"""The same grades in words."""
 
 CHEST_CAUSES = (
     "COVID-19 pneumonia",

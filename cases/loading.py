@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
-from cases.case import Case, Media
+from cases.case import Case, Media, problems_of
 from cases.csv_rows import rows_of_csv
 from cases.errors import CaseError, WardroundError
 from cases.folders import cases_of_folder
@@ -131,22 +131,12 @@ def case_of_row(row: dict[str, Any], folder: Path, where: str) -> Found:
     except CaseError as error:
         return CaseError(error.what, where=named, remedy=error.remedy)
     except ValidationError as error:
-        return CaseError(explain(error), where=named, remedy="see docs/cases.md for the fields of a case")
+        return CaseError(problems_of(error), where=named, remedy="see docs/cases.md for the fields of a case")
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         # A field of a wrong JSON type inside a foreign record: reported by type, its content may identify a person.
         return CaseError(
             f"a field has an unexpected form ({type(error).__name__})", where=named, remedy="see docs/cases.md"
         )
-
-
-def explain(error: ValidationError) -> str:
-    """The first problems of a record by field, without the values: they may identify a person."""
-    problems = []
-    for problem in error.errors(include_input=False, include_url=False)[:3]:
-        field = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        problems.append(f"{field}: {message}" if field else message)
-    return "; ".join(problems)
 
 
 def _own_case(row: dict[str, Any], folder: Path) -> Case:

@@ -12,7 +12,7 @@ from typing import Any
 
 from cases.case import Case, Gold, Media, Patient, TaskKind, Visit
 from cases.errors import CaseError
-from cases.image_questions import DR_GRADES, chest_options, chest_question, humanise
+from cases.image_questions import DR_GRADES, DR_OPTIONS, chest_options, chest_question, humanise
 from cases.media_types import kind_of_path
 
 Row = dict[str, Any]
@@ -42,6 +42,8 @@ _IMAGE_FACTS: dict[str, dict[str, str]] = {
     "covidseries": {"modality": "X-ray", "body_region": "chest"},
 }
 _NAMED_AFTER_THE_ANSWER = ("img_cls", "cxr_label")
+_NEUTRAL_SETS = {"covidcxr": "cxr", "covidseries": "cxrseries"}
+"""Sets whose very name tells most of their answers: another first part of the id, and no name of the source."""
 
 
 def is_uniform(row: Row) -> bool:
@@ -62,10 +64,19 @@ def case_from_uniform(row: Row, folder: Path) -> Case:
     except KeyError:
         raise CaseError(f"unknown task {task!r}", remedy=f"use one of {', '.join(_BUILDERS)}") from None
     fields = _shared_fields(row, folder) | build(row, folder)
-    if task in _NAMED_AFTER_THE_ANSWER and ":" in fields["id"]:
-        prefix = fields["id"].split(":", 1)[0]
-        fields["id"] = f"{prefix}:{hashlib.sha256(fields['id'].encode()).hexdigest()[:12]}"
-    return Case(**fields)
+    return Case(**_neutral(fields, task))
+
+
+def _neutral(fields: Row, task: str) -> Row:
+    """The fields with an id and a source that do not tell the answer; the originals stay in `meta`."""
+    prefix, _, rest = fields["id"].partition(":")
+    if task in _NAMED_AFTER_THE_ANSWER and rest:
+        rest = hashlib.sha256(fields["id"].encode()).hexdigest()[:12]
+        fields["id"] = f"{prefix}:{rest}"
+    if prefix in _NEUTRAL_SETS:
+        fields["meta"] = fields["meta"] | {"record_source": fields["source"]}
+        fields |= {"id": f"{_NEUTRAL_SETS[prefix]}:{rest}", "source": "chest radiographs"}
+    return fields
 
 
 def _shared_fields(row: Row, folder: Path) -> dict[str, Any]:
@@ -194,7 +205,7 @@ def _error_correction(row: Row, folder: Path) -> Row:
         "sentence_id": number,
         **{name: meta.get(name) for name in ("error_type", "error_sentence", "corrected_text")},
     }
-    text = f"{number}: {row['answer']}" if is_wrong else "CORRECT"
+    text = f"{number}: {' '.join(row['answer'].split())}" if is_wrong else "CORRECT"
     return {
         "task": TaskKind.ERROR_CORRECTION,
         "question": CORRECTION_QUESTION,
@@ -249,16 +260,17 @@ def _visual_question(row: Row, folder: Path) -> Row:
 
 def _image_class(row: Row, folder: Path) -> Row:
     """Options in words; the ten retinopathy grades where the set gives none."""
-    options = row.get("options") or {}
-    if not options and row.get("answer") in DR_GRADES:
-        options = dict(zip("ABCDEFGHIJ", DR_GRADES, strict=True))
-        row = row | {"answer_idx": "ABCDEFGHIJ"[DR_GRADES.index(row["answer"])]}
+    options, named = row.get("options") or {}, row.get("answer")
+    if not options and named in DR_GRADES:
+        options = dict(zip("ABCDEFGHIJ", DR_OPTIONS, strict=True))
+        grade = DR_GRADES.index(named)
+        row = row | {"answer_idx": "ABCDEFGHIJ"[grade], "answer": DR_OPTIONS[grade]}
     task = TaskKind.CHOICE if options else TaskKind.SHORT
-    row = row | {"answer": humanise(row.get("answer"))}
+    gold = _gold(row | {"answer": humanise(row.get("answer"))}, class_name=named)
     return {
         "task": task,
         "options": {label: humanise(text) for label, text in options.items()} or None,
-        "gold": _gold(row),
+        "gold": gold,
     }
 
 
