@@ -74,9 +74,12 @@ _NEGATED_AFTER = re.compile(
 _HISTORY = re.compile(
     r"(?P<span>(?:\d+|one|two|three|four|five|six|seven|several|few|a|an)[\s-]+(?:second|minute|min|hour|hr|day|week|month)s?"
     r"['’]?[\s-]+)?\bhistory(?: is)?(?: \w+){0,2} (?:of|for)\b"
-    r"|\b(?:previous(?:ly)?|prior|remote|status post|s/p|old|recovered from|hospitali[sz]ed (?:for|with)|treated for"
-    r"|survived|diagnosed with|underwent|undergoing|since (?:his|her|the|an?)|past medical history\W+\w*|discharged after"
-    r"|had (?:an?|one|two|three)(?: \w+){0,2} (?:episodes? of )?(?=\S*$))",
+    r"|\b(?:previous(?:ly)?|prior|remote|status post|s/p|an old|recovered from|hospitali[sz]ed (?:for|with)|treated for"
+    r"|survived|diagnosed with|underwent|undergoing|since (?:his|her|the|an?)|past medical history\W+\w*|discharged after)\b",
+    re.IGNORECASE,
+)
+_PRESENT_AGAIN = re.compile(
+    r"\b(?:now|presents?|with|has|is|was|had|comes?|came|complain\w*|reports?|develop\w*|woke|suddenly|brought)\b",
     re.IGNORECASE,
 )
 _LONG_AGO = re.compile(
@@ -133,15 +136,13 @@ def _is_negated(before: str, after: str) -> bool:
 
 def _is_historical(clause: str, after: str) -> bool:
     for match in _HISTORY.finditer(clause):
-        distance = len(clause) - match.end()
-        if (
-            not match.group("span")
-            and distance <= 45
-            and not re.search(r"\b(?:now|presents?|with)\b", clause[match.end() :])
-        ):
+        since = clause[match.end() :]
+        if not match.group("span") and len(since) <= 45 and not _PRESENT_AGAIN.search(since):
             return True
-    near = clause[-40:] + "|" + re.split(r"[;.]|\b(?:but|and (?:now|has|he|she|is))\b", after)[0][:45]
-    return bool(_LONG_AGO.search(near))
+    opening = clause[:20] if len(clause) <= 60 and _LONG_AGO.match(clause) else ""
+    before = opening + " " + clause[-40:].rsplit(",", 1)[-1]
+    behind = re.split(r"[;.,]|\b(?:but|and)\b", after)[0][:45]
+    return bool(_LONG_AGO.search(before) or _LONG_AGO.search(behind))
 
 
 def _sentence_around(text: str, start: int, end: int) -> tuple[int, int]:

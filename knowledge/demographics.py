@@ -6,8 +6,20 @@ from typing import NamedTuple
 from cases.case import Case
 
 _UNITS = {"year": 1.0, "yr": 1.0, "month": 1 / 12, "week": 7 / 365.25, "day": 1 / 365.25, "hour": 1 / 8766}
+_NUMBER_WORDS = {
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+}
 _AGE = re.compile(
-    r"\b(?P<n>\d{1,3})\s*[- ]?\s*(?P<unit>year|yr|month|week|day|hour)s?[- ]+old\b"
+    rf"\b(?P<n>\d{{1,3}}|{'|'.join(_NUMBER_WORDS)})\s*[- ]?\s*(?P<unit>year|yr|month|week|day|hour)s?[- ]+old\b"
     r"|\b(?P<n2>\d{1,3})\s*(?:yo|y/o|y\.o\.)\b|\baged?[: ]+(?P<n3>\d{1,3})\b|\b(?P<n4>\d{1,3})(?P<sex>[MF])\b(?=[ ,])",
     re.IGNORECASE,
 )
@@ -43,8 +55,9 @@ def demographics(case: Case, text: str) -> Demographics:
     match = _AGE.search(text)
     if age is None and match:
         age = _age(match)
-    if age is None and _NEWBORN.search(text):
-        age = 0.0
+    newborn = _NEWBORN.search(text)
+    if patient.age_years is None and newborn and (match is None or newborn.start() < match.start()):
+        age = 0.0  # the age that follows is the mother's
     if sex is None:
         sex = _sex(text, match)
     pregnant = patient.is_pregnant
@@ -55,7 +68,8 @@ def demographics(case: Case, text: str) -> Demographics:
 
 def _age(match: re.Match[str]) -> float | None:
     if match.group("n"):
-        value = float(match.group("n")) * _UNITS[match.group("unit").lower()]
+        stated = match.group("n").lower()
+        value = float(_NUMBER_WORDS.get(stated, 0) or stated) * _UNITS[match.group("unit").lower()]
     else:
         value = float(match.group("n2") or match.group("n3") or match.group("n4"))
     return value if value <= 130 else None

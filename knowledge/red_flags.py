@@ -24,12 +24,19 @@ from knowledge.vitals import NAMES, Measurement, measurements, of_findings
 
 _TABLE = Path(__file__).with_name("red_flags.toml")
 _COMPARISON = re.compile(r"^(?P<name>[a-z0-9_]+)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>\d+(?:\.\d+)?)$")
+_OR = " || "
 _SIGNS = {"<": lt, ">": gt, "<=": le, ">=": ge}
 _ASKS = re.compile(
     r"(?:^|[,;]\s*)(?:what|which|how|why)\b|\bwhich (?:of the following|one of)\b|\bthe most likely \w+ is\b",
     re.IGNORECASE,
 )
 _TELLS = re.compile(r"\b(?:\d+[- ](?:year|month|week|day)s?[- ]old|my|i|we)\b", re.IGNORECASE)
+_PERSON = re.compile(
+    r"\b(?:patient|man|woman|boy|girl|male|female|he|she|his|her|i|my|infant|newborn|neonate|baby|child|teenager|person|lady"
+    r"|gentleman|student|\d+[ -](?:year|month|week|day)s?[ -]old)\b",
+    re.IGNORECASE,
+)
+"""A multiple-choice item without a person in it asks about a disease, not for a patient."""
 
 
 class Severity(StrEnum):
@@ -66,6 +73,9 @@ class Rule(Record):
     age_from: float | None = None
     age_below: float | None = None
     sex: Literal["female", "male"] | None = None
+    yields_to: tuple[str, ...] = Field(
+        default=(), description="Rules that say the same and more: this one then stays silent."
+    )
     is_pregnant: bool | None = Field(default=None, description="True: only if the case says so. False: not if it does.")
 
 
@@ -102,7 +112,8 @@ def rules() -> tuple[Rule, ...]:
         raise KnowledgeError(f"the red-flag table cannot be read: {error}", where=str(_TABLE)) from error
     for rule in found:
         for cue in (*rule.unless, *(cue for need in rule.needs for cue in need.any)):
-            _checked(rule.id, cue)
+            for way in cue.split(_OR):
+                _checked(rule.id, way)
     return found
 
 
@@ -120,6 +131,8 @@ def find_red_flags(case: Case, *, severity: Severity | None = None) -> tuple[Red
     """The rules that fire on the case, emergencies first, else in the table's order; one flag per rule."""
     text = case_text(case)
     readable = _without_question(text)
+    if case.options and not case.visits and not _PERSON.search(readable):
+        return ()
     who = demographics(case, readable)
     numbers = _numbers(case, readable)
     flags = []
@@ -136,7 +149,9 @@ def find_red_flags(case: Case, *, severity: Severity | None = None) -> tuple[Red
                     source=str(rule.source), severity=rule.severity, quotes=quotes, start=first.start, end=first.end,
                 )
             )  # fmt: skip
-    return tuple(sorted(flags, key=lambda flag: not flag.is_emergency))
+    fired = {flag.id for flag in flags}
+    silent = {rule.id for rule in rules() if fired & set(rule.yields_to)}
+    return tuple(sorted((flag for flag in flags if flag.id not in silent), key=lambda flag: not flag.is_emergency))
 
 
 def _fires(rule: Rule, text: str, numbers: list[Measurement], who: Demographics) -> list[_Hit]:
@@ -169,6 +184,14 @@ def _concerns(rule: Rule, who: Demographics) -> bool:
 
 
 def _hit(cue: str, text: str, numbers: list[Measurement]) -> _Hit | None:
+    for way in cue.split(_OR):
+        hit = _hit_one(way, text, numbers)
+        if hit is not None:
+            return hit
+    return None
+
+
+def _hit_one(cue: str, text: str, numbers: list[Measurement]) -> _Hit | None:
     comparison = _COMPARISON.match(cue)
     if comparison is None:
         return _present(cue, text)

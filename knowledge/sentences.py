@@ -1,6 +1,7 @@
 """Where the sentences of clinical text begin and end, as offsets into the text itself."""
 
 import re
+from functools import lru_cache
 
 _ABBREVIATIONS = (
     "dr|mr|mrs|ms|prof|st|vs|etc|e\\.g|i\\.e|cf|fig|figs|no|nos|approx|al|resp|temp|pt|max|min|ca|sp|spp|b\\.i\\.d"
@@ -16,6 +17,11 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     A full stop after a common abbreviation or a single letter, or before a lower-case word or a digit, ends nothing;
     a blank line and a list bullet do.
     """
+    return list(_spans(text))
+
+
+@lru_cache(maxsize=64)
+def _spans(text: str) -> tuple[tuple[int, int], ...]:
     spans: list[tuple[int, int]] = []
     start = 0
     for match in _BREAK.finditer(text):
@@ -27,7 +33,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
         _append(spans, text, start, end)
         start = end
     _append(spans, text, start, len(text))
-    return spans
+    return tuple(spans)
 
 
 def sentences(text: str) -> list[str]:

@@ -85,6 +85,12 @@ class DenseIndex:
         numbers = np.where(found >= 0, self.rows[np.clip(found, 0, None)], -1)
         return numbers, np.where(found >= 0, cosines, 0.0).astype(np.float32)
 
+    def vectors(self) -> Vectors:
+        """All vectors, shape (n, d), in the order of `rows`."""
+        if not len(self):
+            return np.zeros((0, self.dim), dtype=np.float32)
+        return np.asarray(self._index.reconstruct_n(0, len(self)), dtype=np.float32)
+
     def save(self, folder: Path) -> None:
         import faiss
 

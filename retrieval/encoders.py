@@ -37,9 +37,7 @@ class SentenceEncoder:
     `revision` is the hash of the weights for a folder. Raises SearchIndexError if the model cannot be loaded.
     """
 
-    def __init__(
-        self, source: Path | str, *, name: str | None = None, batch_size: int = 32, threads: int | None = None
-    ):
+    def __init__(self, source: Path | str, *, name: str | None = None, batch_size: int = 8, threads: int | None = None):
         self.source = source
         self.name = name or (source.name if isinstance(source, Path) else source)
         self.batch_size = batch_size

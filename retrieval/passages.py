@@ -43,6 +43,11 @@ class PassageStore:
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
+    @property
+    def ids(self) -> list[str]:
+        """The id of every passage, in order."""
+        return self._columns["id"]
+
     @classmethod
     def write(cls, passages: Iterable[Passage], folder: Path) -> tuple["PassageStore", str]:
         """The store, and the SHA-256 over its lines. Raises SearchIndexError for an empty corpus or a repeated id."""

@@ -179,7 +179,7 @@ class Searcher:
 def build_index(
     passages: Iterable[Passage], index_dir: Path, models_dir: Path, *, encoder: TextEncoder | None = None,
     encoder_source: str | None = DEFAULT_ENCODER, embed: Callable[[Passage], bool] | None = None,
-    progress: Progress | None = None, batch_size: int = 256,
+    progress: Progress | None = None, batch_size: int = 64,
 ) -> IndexManifest:  # fmt: skip
     """Build an index in a temporary folder and put it in the place of whatever was there; after an error nothing changed.
 
@@ -196,7 +196,8 @@ def build_index(
             number for number, passage in enumerate(kept) if encoder is not None and (embed is None or embed(passage))
         ]
         if encoder is not None and rows:
-            vectors = _embedded([_dense_text(kept[row]) for row in rows], encoder, progress, batch_size)
+            known = _known_vectors(index_dir, encoder)
+            vectors = _embedded([_dense_text(kept[row]) for row in rows], encoder, known, progress, batch_size)
             DenseIndex.build(vectors, rows).save(folder / "dense")
         licences: dict[str, int] = {}
         for passage in kept:
@@ -234,19 +235,41 @@ def is_worth_embedding(passage: Passage) -> bool:
     return not passage.section.startswith("HPO")
 
 
-def _embedded(texts: list[str], encoder: TextEncoder, progress: Progress | None, batch_size: int) -> Vectors:
-    """Longest first, so that a batch pads little; given back in the order of the texts."""
-    order = sorted(range(len(texts)), key=lambda number: -len(texts[number]))
+def _embedded(
+    texts: list[str], encoder: TextEncoder, known: Mapping[str, Vectors], progress: Progress | None, batch_size: int
+) -> Vectors:
+    """Vectors of the texts, in their order; unknown ones are encoded longest first, so that a batch pads little."""
     vectors = np.zeros((len(texts), encoder.dim), dtype=np.float32)
-    for start in range(0, len(order), batch_size):
-        numbers = order[start : start + batch_size]
+    todo = []
+    for number, text in enumerate(texts):
+        if text in known:
+            vectors[number] = known[text]
+        else:
+            todo.append(number)
+    todo.sort(key=lambda number: -len(texts[number]))
+    for start in range(0, len(todo), batch_size):
+        numbers = todo[start : start + batch_size]
         made = encoder.encode([texts[number] for number in numbers])
         if made.shape != (len(numbers), encoder.dim):
             raise SearchIndexError(f"the encoder gave shape {made.shape}, not {(len(numbers), encoder.dim)}")
         vectors[numbers] = made
         if progress is not None:
-            progress(min(start + batch_size, len(order)), len(order), "passages embedded")
+            progress(min(start + batch_size, len(todo)), len(todo), "passages embedded")
     return vectors
+
+
+def _known_vectors(index_dir: Path, encoder: TextEncoder) -> dict[str, Vectors]:
+    """Text -> vector of the index that stands there, if the same encoder made it and it is whole: only news is encoded."""
+    try:
+        manifest = read_manifest(index_dir)
+        if manifest.encoder != EncoderRecord(name=encoder.name, revision=encoder.revision, dim=encoder.dim):
+            return {}
+        check_files(index_dir, manifest)
+        dense, store = DenseIndex.load(index_dir / "dense"), PassageStore.load(index_dir)
+        texts = [_dense_text(passage) for passage in store.get(dense.rows.tolist())]
+    except SearchIndexError:
+        return {}
+    return dict(zip(texts, dense.vectors(), strict=True))
 
 
 def _dense_text(passage: Passage) -> str:
