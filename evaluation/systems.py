@@ -200,9 +200,10 @@ def _resolve(dotted: str) -> Any:
         target: Any = importlib.import_module(dotted)
     except ModuleNotFoundError as error:
         module, _, name = dotted.rpartition(".")
-        if error.name != dotted:
+        parent = importlib.import_module(module) if error.name == dotted else None
+        if not hasattr(parent, name):
             raise
-        target = getattr(importlib.import_module(module), name, None)
+        target = getattr(parent, name)
     function = getattr(target, "check", None) if inspect.ismodule(target) else target
     if not callable(function):
         raise EvaluationError(f"{dotted} has no check()", remedy="name a module with check() or a function")
