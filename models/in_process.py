@@ -49,9 +49,8 @@ class TransformersChat(BaseChatModel):
             device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
             try:
                 tokenizer = AutoTokenizer.from_pretrained(self.model_name)
-                model = AutoModelForCausalLM.from_pretrained(
-                    self.model_name, dtype=torch.float32 if device == "cpu" else "auto"
-                ).to(device)
+                dtype = torch.float32 if device == "cpu" else "auto"
+                model: Any = AutoModelForCausalLM.from_pretrained(self.model_name, dtype=dtype)
             except (OSError, ValueError) as error:
                 raise WeightsError(
                     f"transformers cannot load it: {str(error).splitlines()[0]}",
@@ -60,7 +59,7 @@ class TransformersChat(BaseChatModel):
                 ) from error
             if tokenizer.chat_template is None:
                 raise ModelError("has no chat template", where=f"hf:{self.model_name}", remedy="use an instruct model")
-            self._loaded = tokenizer, model.eval()
+            self._loaded = tokenizer, model.to(device).eval()
         return self._loaded
 
     def _generate(

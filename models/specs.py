@@ -118,7 +118,7 @@ def _embedded(spec: Spec, settings: Settings, overrides: dict[str, Any]) -> "tup
     client, async_client = clients(engine_for(model, adapter, EngineSettings(**overrides)))
     chat = ChatOpenAI(
         model=identity, base_url=BASE_URL, api_key=lambda: "none", http_client=client, http_async_client=async_client,
-        max_retries=2, timeout=None, stream_usage=True,
+        max_retries=2, timeout=None, stream_usage=True, stream_chunk_timeout=None,
     )  # fmt: skip
     return chat, ModelProfile(identity=identity, engine="llamacpp")
 
@@ -163,7 +163,7 @@ def _served(spec: Spec, settings: Settings, overrides: dict[str, Any]) -> "tuple
         model=spec.name, base_url=url, api_key=lambda: key,
         http_client=httpx.Client(limits=limits, trust_env=not is_local),
         http_async_client=httpx.AsyncClient(limits=limits, trust_env=not is_local),
-        max_retries=1, timeout=settings.request_timeout_s, stream_usage=True, **overrides,
+        max_retries=1, timeout=settings.request_timeout_s, stream_usage=True, stream_chunk_timeout=None, **overrides,
     )  # fmt: skip
     return chat, ModelProfile(identity=f"{spec.name}@{url}", engine=engine, base_url=url)
 
