@@ -62,8 +62,9 @@ def _markdown(card: TrainingCard) -> str:
     lines = [
         f"# Adapter for {card.base}",
         "",
-        f"Trained by {card.kind.upper()} on {card.data.rows} rows of `{card.data.file}`"
-        f" (SHA-256 `{card.data.sha256[:16]}…`), {card.steps} steps, {card.seconds / 60:.1f} minutes.",
+        f"Trained by {card.kind.upper()} on a file of {card.data.rows} rows, `{card.data.file}`"
+        f" (SHA-256 `{card.data.sha256[:16]}…`), {card.steps} steps of {card.settings.get('batch', 1)},"
+        f" {card.seconds / 60:.1f} minutes.",
         f"Trainable parameters: {card.trainable_parameters:,}. For research use; not a medical device.",
         "",
         f"- Licence of the training rows: {card.licence or 'not stated'}",
