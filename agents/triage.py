@@ -1,6 +1,7 @@
 """Triage: how urgent, how complex, and whom to ask. Rules first; a model only if the settings say so."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Literal
 
 from agents import prompts
@@ -11,6 +12,10 @@ from knowledge import specialties
 
 Acuity = Literal["routine", "urgent", "emergency"]
 Complexity = Literal["simple", "moderate", "complex"]
+GENERALISTS = ("internal_medicine", "emergency_medicine", "basic_science")
+"""Fill the seats that the words of a case leave empty."""
+READERS = ("radiology", "pathology")
+"""Who reads images for every other field."""
 
 
 class TriagePlan(Record):
@@ -51,11 +56,27 @@ def plan(case: Case, *, specialists: int, has_red_flag: bool = False) -> TriageP
 
 
 def choose(case: Case, modalities: Sequence[str], k: int) -> tuple[str, ...]:
-    """Ids of k specialties: readers of the case's modalities first, then by the words of the case."""
-    wanted = {modality.lower() for modality in modalities}
-    readers = [s.id for s in specialties.catalogue() if wanted & {m.lower() for m in s.modalities}][:1]
-    suggested = [specialty.id for specialty in specialties.suggest(prompts.case_text(case), k)]
-    return tuple(dict.fromkeys([*readers, *suggested]))[:k]
+    """Ids of k specialties: who reads the case's modalities, then by the words of the case, then generalists."""
+    suggested = specialties.suggest(prompts.case_text(case), k, modalities=modalities)
+    seats = [*_readers(modalities)[:1], *(specialty.id for specialty in suggested), *GENERALISTS]
+    return tuple(dict.fromkeys(seats))[:k]
+
+
+def _readers(modalities: Sequence[str]) -> list[str]:
+    """Specialties that read such images: by whole name, else by its earliest word. Who reads for others is first."""
+    for wanted in _names_and_words(modalities):
+        kinds = {entry.id: {specialties.fold(name) for name in entry.modalities} for entry in specialties.catalogue()}
+        found = [seat for seat, read in kinds.items() if wanted & read]
+        if found:
+            return sorted(found, key=lambda seat: seat not in READERS)
+    return []
+
+
+def _names_and_words(modalities: Sequence[str]) -> Iterator[set[str]]:
+    names = [specialties.fold(modality) for modality in modalities]
+    yield set(names)
+    for words in zip_longest(*(name.split() for name in names)):
+        yield {word for word in words if word}
 
 
 async def refine(desk: Desk, case: Case, rules: TriagePlan) -> TriagePlan:
@@ -76,6 +97,7 @@ async def refine(desk: Desk, case: Case, rules: TriagePlan) -> TriagePlan:
         update={
             "acuity": max(rules.acuity, form.acuity, key=order.index),
             "complexity": max(rules.complexity, form.complexity, key=grades.index),
+            "reasons": (*rules.reasons, f"triage model: {form.complexity}, {form.acuity}"),
             "specialties": tuple(dict.fromkeys([*(n for n in named if n in known), *rules.specialties]))[
                 : max(1, len(rules.specialties))
             ],
