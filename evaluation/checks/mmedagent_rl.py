@@ -17,6 +17,7 @@ from agents import triage
 from agents.ward import RoundSettings, Ward
 from cases.case import Case, Gold, Media
 from evaluation.checks.expectation import Expectations
+from evaluation.statistics import exact_interval
 
 LABELS = "ABCD"
 ROLE_OF = {
@@ -53,7 +54,7 @@ def _triage(seen: Expectations) -> None:
         right += chosen == role
         blind += _first_seat(question, cases[(number * 7 + 3) % len(cases)][0]) == role
     majority = max(Counter(ROLE_OF[m] for m, _ in cases).values()) / len(cases)
-    seen.that("triage accuracy against modality", right / len(cases), right / len(cases) > majority)
+    seen.that("triage accuracy against modality", right / len(cases), exact_interval(right, len(cases)).low > majority)
     seen.that("majority class", majority, True)
     seen.that("triage accuracy, modalities shuffled", blind / len(cases), blind / len(cases) <= majority)
     table = {f"{role} as {chosen}": n for (role, chosen), n in sorted(confusion.items())}
@@ -95,6 +96,7 @@ async def _run(cases: list[Case], attending: Callable[[str], str | None]) -> tup
     from graphs.strategies import adjudicate_case
 
     settings = RoundSettings(convene="always", specialists=3, evidence_k=0, emergency_stops=False, deidentify=False)
+    settings = settings.model_copy(update={"reasons": "before"})
     ward = Ward(chat=_model(attending), settings=settings, model_ids={"chat": "scripted@planted"})
     answers, strata = [], []
     with tempfile.TemporaryDirectory() as folder, TrajectoryStore(Path(folder) / "log.sqlite") as store:
