@@ -4,11 +4,19 @@ One parser for every grammar of the field. It reads what the reply states and cr
 nearest option, no first capital letter, no default. Pure functions; a grammar is a name in `GRAMMARS`.
 """
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
+from cases.answer_places import (
+    ANSWER_TAG,
+    after_thinking,
+    answer_place,
+    json_answer,
+    last_boxed,
+    last_cue,
+    marked_place,
+    subject_label,
+)
 from cases.case import Record
 from cases.choices import REFUSAL, Choice, choose, label_of, normalise, strip_markup
 from cases.numbers import read_quantity
@@ -52,35 +60,10 @@ def _none(route: str, why_not: str, said: str | None = None) -> ParsedAnswer:
     return ParsedAnswer(route=route, why_not=why_not, said=said)
 
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_ANSWER_TAG = re.compile(r"<answer>(?P<said>.*?)</answer>", re.DOTALL | re.IGNORECASE)
 _THINK_ANSWER = re.compile(
     r"\s*<think(?:ing)?>(?P<thought>.*?)</think(?:ing)?>\s*<answer>(?P<said>.*?)</answer>\s*", re.DOTALL | re.IGNORECASE
 )
 _ANSWER_ONLY = re.compile(r"\s*<answer>(?P<said>.*?)</answer>\s*", re.DOTALL | re.IGNORECASE)
-_ANSWER_KEYS = ("answer", "final_answer", "answer_idx", "answer_letter", "choice", "label", "diagnosis", "value")
-_CUE = re.compile(
-    r"""(?:
-      (?:\b(?:final|correct|best|right|likely|appropriate|my|the)\s+)*\b(?:answer|choice|option)\b(?:\s+(?:choice|letter|option))?
-        \s*(?:\*\*|__)?\s*(?:\bis\b|\bwould\s+be\b|\bshould\s+be\b|\bmust\s+be\b|:|=|：)
-    | \b(?:i|we)(?:\s+would|['’]d|\s+will|['’]ll)?\s+(?:choose|select|pick|go\s+with|answer)\b
-    | (?:答案|答え|解答|正解|回答|正答)\s*(?:[是は為为]\s*[:：]?|[:：])
-    | (?<!대)(?:정답|답)\s*(?:[은는]\s*[:：]?|[:：])
-    | (?:الإجابة|الجواب)\s*(?:الصحيحة|الصحيح|النهائية)?\s*(?:(?:هي|هو)\s*:?|:)
-    | (?:คำตอบ(?:ที่ถูกต้อง)?(?:\s*คือ|\s*[:：])|ตอบ)\s*[:：]?
-    | \b(?:respuesta|réponse|antwort|risposta|resposta)\b(?:\s+(?:correcta|correcte|final|finale|corretta|correta))?
-        \s*(?:\bes\b|\best\b|\bist\b|\bè\b|\bé\b|:)
-    )\s*(?:\*\*|__)?\s*:?\s*(?=(?P<said>[^\n]+))""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_SUBJECT = re.compile(
-    r"(?:\b(?:option|choice|answer)\s+)?(?<![\w(])[(\[]?\b(?P<label>[A-Z])\b[)\]]?(?:\*\*)?(?:\s*[:.)]\s*[^.\n]{1,80}?,?)?\s+"
-    r"is\s+(?:therefore\s+|thus\s+|clearly\s+)?(?:the\s+)?(?:most\s+(?:likely|appropriate)|single\s+best|correct|best|right)"
-    r"\s*(?:answer|option|choice|diagnosis|next\s+step)?\b"
-)
-_NEGATED = re.compile(
-    r"^(?:\*\*)?\s*(?:definitely\s+|clearly\s+)?(?:not|never|unlikely|neither)\b(?!.*\bbut\b)", re.IGNORECASE
-)
 
 
 def _choice(said: str, options: Options, route: str) -> ParsedAnswer:
@@ -109,90 +92,21 @@ def _yes_no_word(said: str, options: Mapping[str, str]) -> str | None:
     return by_word.get(match[1].lower()) if match and set(by_word) <= set(YES_NO) else None
 
 
-def _after_thinking(reply: str) -> str | None:
-    """What follows the reasoning block; None when the reply ends inside it."""
-    closed = re.split(r"</think(?:ing)?>", reply, flags=re.IGNORECASE)
-    rest = closed[-1]
-    return None if re.search(r"<think(?:ing)?>", rest, re.IGNORECASE) else rest
-
-
-def last_boxed(reply: str) -> str | None:
-    """The contents of the last \\boxed{...}, braces balanced; None without one or when it is not closed."""
-    found = None
-    for match in _BOX.finditer(reply):
-        depth, start = 1, match.end()
-        for position in range(start, len(reply)):
-            depth += {"{": 1, "}": -1}.get(reply[position], 0)
-            if depth == 0:
-                found = reply[start:position]
-                break
-        else:
-            found = None
-    return found
-
-
-def json_objects(reply: str) -> Iterator[dict[str, Any]]:
-    """Every outermost JSON object in the reply, in order."""
-    decoder, position = json.JSONDecoder(), 0
-    while (position := reply.find("{", position)) >= 0:
-        try:
-            value, end = decoder.raw_decode(reply, position)
-        except ValueError:
-            position += 1
-            continue
-        if isinstance(value, dict):
-            yield value
-        position = end
-
-
-def _json_said(reply: str) -> str | None:
-    """The answer of the last JSON object that has one of the answer keys."""
-    for found in reversed(list(json_objects(reply))):
-        lowered = {str(key).lower(): value for key, value in found.items()}
-        for key in _ANSWER_KEYS:
-            if key in lowered:
-                value = lowered[key]
-                if isinstance(value, list):
-                    return ",".join(str(item) for item in value)
-                if isinstance(value, bool):
-                    return "yes" if value else "no"
-                return "" if value is None else str(value)
-    return None
-
-
-def _last_cue(reply: str) -> str | None:
-    """The words after the last statement of the form "the answer is ...", negated statements left out."""
-    said = [match["said"] for match in _CUE.finditer(reply)]
-    said = [text for text in said if not _NEGATED.match(text)]
-    return _first_clause(said[-1]) if said else None
-
-
-def _first_clause(text: str) -> str:
-    """The cue's words up to the end of the sentence; a full stop right after a label does not end it."""
-    return re.split(r"(?<=[^\s.(]{2})[.;!?](?:\s|$)", text.strip(), maxsplit=1)[0].strip()
-
-
-def _subject_label(reply: str, options: Mapping[str, str]) -> str | None:
-    """The label of "B is the correct answer", if all such statements name the same one."""
-    named = {match["label"] for match in _SUBJECT.finditer(reply) if match["label"] in options}
-    return named.pop() if len(named) == 1 else None
-
-
 def _read_auto(reply: str, options: Options) -> ParsedAnswer:
-    visible = _after_thinking(reply)
+    visible = after_thinking(reply)
     if visible is None:
         return _none("unfinished", "the reply ends inside its reasoning")
     if not visible.strip():
         return _none("empty", "there is reasoning but no answer")
-    if tags := _ANSWER_TAG.findall(visible):
+    if tags := ANSWER_TAG.findall(visible):
         inner = last_boxed(tags[-1])
         return _choice(tags[-1] if inner is None else inner, options, "answer_tag")
     if (boxed := last_boxed(visible)) is not None:
         return _choice(boxed, options, "boxed")
-    if (said := _json_said(visible)) is not None:
+    if (said := json_answer(visible)) is not None:
         return _choice(said, options, "json")
     if options is None:
-        said = _last_cue(visible)
+        said = last_cue(visible)
         return _text(visible if said is None else said, "whole" if said is None else "cue")
     return _read_statement(visible, options)
 
@@ -202,9 +116,9 @@ def _read_statement(visible: str, options: Mapping[str, str]) -> ParsedAnswer:
     whole = _choice(visible, options, "whole")
     if whole.is_answered:
         return whole
-    if said := _last_cue(visible):
+    if said := last_cue(visible):
         return _choice(said, options, "cue")
-    if label := _subject_label(visible, options):
+    if label := subject_label(visible, options):
         return ParsedAnswer(value=label, route="cue/label", said=label)
     last_line = visible.strip().splitlines()[-1]
     if last_line.strip() != visible.strip():
@@ -219,7 +133,7 @@ def _read_statement(visible: str, options: Mapping[str, str]) -> ParsedAnswer:
 def _read_letter(reply: str, options: Options) -> ParsedAnswer:
     if options is None:
         return _none("no_options", "the letter grammar needs options")
-    visible = _after_thinking(reply)
+    visible = after_thinking(reply)
     if visible is None:
         return _none("unfinished", "the reply ends inside its reasoning")
     return _read_statement(visible, options)
@@ -245,32 +159,13 @@ def _whole_string(pattern: re.Pattern, route: str, shape: str) -> Callable[[str,
 
 
 def _read_json(reply: str, options: Options) -> ParsedAnswer:
-    visible = _after_thinking(reply)
-    said = None if visible is None else _json_said(visible)
+    visible = after_thinking(reply)
+    said = None if visible is None else json_answer(visible)
     return (
         _none("json/missing", "there is no JSON object with an answer key")
         if said is None
         else _choice(said, options, "json")
     )
-
-
-def answer_place(reply: str) -> str | None:
-    """The words that stand in the answer's place: tag, box, JSON key, "the answer is ...", else the whole reply."""
-    said, is_marked = _marked_place(reply)
-    return said if said is None or is_marked else (_last_cue(said) or said)
-
-
-def _marked_place(reply: str) -> tuple[str | None, bool]:
-    """The contents of the last tag, box or JSON key, else what follows the reasoning; and whether it was marked."""
-    visible = _after_thinking(reply)
-    if visible is None:
-        return None, False
-    tags = _ANSWER_TAG.findall(visible)
-    text = tags[-1] if tags else visible
-    for candidate in (last_boxed(text), _json_said(text)):
-        if candidate is not None:
-            return candidate, True
-    return text, bool(tags)
 
 
 def _read_letters(reply: str, options: Options) -> ParsedAnswer:
@@ -323,11 +218,11 @@ def _read_number(reply: str, options: Options) -> ParsedAnswer:
 
 def _read_correction(reply: str, options: Options) -> ParsedAnswer:
     """ "CORRECT", or "N: the corrected sentence". The sentence may itself speak of answers: cues come last."""
-    said, is_marked = _marked_place(reply)
+    said, is_marked = marked_place(reply)
     if said is None:
         return _none("unfinished", "the reply ends inside its reasoning")
     parsed = _correction(said)
-    cued = None if parsed.is_answered or is_marked else _last_cue(said)
+    cued = None if parsed.is_answered or is_marked else last_cue(said)
     return parsed if cued is None else _correction(cued)
 
 

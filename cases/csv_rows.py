@@ -12,7 +12,7 @@ from cases.case import Case, Gold, Media, Patient, TaskKind, problems_of
 from cases.choices import normalise
 from cases.errors import CaseError, WardroundError
 from cases.text_files import MAX_RECORD_BYTES, numbered_lines
-from cases.uniform import existing_medium
+from cases.uniform_fields import existing_medium
 
 _LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _IMAGE_COLUMNS = ("image", "images", "image_path", "image_paths")

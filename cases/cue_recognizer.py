@@ -13,6 +13,7 @@ EPONYM = regex.compile(
     r"|esophagus|oesophagus|cyst|ataxia|dystrophy|encephalopathy|nephropathy|ophthalmopathy|granulomatosis|law|method"
     r"|deformity|diverticulum|lines?|plaque|apparatus|equation|formula|index|angle|position|drain|agar|breathing|purpura)"
 )
+SPECIALTY = regex.compile(r"(?:olog(?:y|ic)|iatrics?|iatry|surg(?:ery|ical)|etrics?|edics?)$")
 TIMEOUT_S = 10.0
 
 
@@ -51,7 +52,7 @@ def trim_name(text: str, start: int, end: int, *, is_titled: bool = False) -> tu
     for first, last in words:
         word = text[first:last].strip(".,'’")
         word = word[:-2] if word.endswith(("'s", "’s")) else word
-        if word.capitalize() in no_names and len(word) > 1:
+        if len(word) > 1 and (word.capitalize() in no_names or SPECIALTY.search(word)):
             break
         kept.append((first, last))
     while kept and len(text[kept[-1][0] : kept[-1][1]].strip(".")) < 2:
@@ -66,10 +67,7 @@ _GENERIC_PLACE = word_list("generic_places")
 
 def _is_generic(word: str) -> bool:
     """A word that alone names no place: common words, and specialties ("Rheumatology Clinic")."""
-    return (
-        word in _GENERIC_PLACE
-        or regex.search(r"(?:olog(?:y|ic)|iatrics?|iatry|surg(?:ery|ical)|etrics?|edics?)$", word) is not None
-    )
+    return word in _GENERIC_PLACE or SPECIALTY.search(word) is not None
 
 
 def trim_place(text: str, start: int, end: int) -> tuple[int, int]:

@@ -16,7 +16,8 @@ from cases.csv_rows import rows_of_csv
 from cases.errors import CaseError, WardroundError
 from cases.folders import cases_of_folder
 from cases.text_files import numbered_lines
-from cases.uniform import case_from_uniform, existing_medium, is_uniform
+from cases.uniform import case_from_uniform, is_uniform
+from cases.uniform_fields import existing_medium
 
 OnError = Literal["raise", "collect"]
 EXAMPLES = Path(__file__).parent / "examples"

@@ -8,6 +8,7 @@ operators' signatures beforehand is enough: transforms and models work; the oper
 import re
 import sys
 from functools import cache
+from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,19 @@ def install() -> bool:
         library.define(signature)
     _held.append(library)
     return True
+
+
+def install_lazily() -> None:
+    """The same, but only when torchvision is first imported: for the start of a process, costs nothing by itself."""
+    if "torchvision" not in sys.modules:
+        sys.meta_path.insert(0, _OnImport())
+
+
+class _OnImport(MetaPathFinder):
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+        if fullname == "torchvision":
+            sys.meta_path.remove(self)
+            install()
 
 
 _held: list[Any] = []

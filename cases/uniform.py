@@ -8,14 +8,11 @@ Whatever tells the answer goes to `Gold`; everything else that an agent need not
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from cases.case import Case, Gold, Media, Patient, TaskKind, Visit
+from cases.case import Case, TaskKind, Visit
 from cases.errors import CaseError
 from cases.image_questions import DR_GRADES, DR_OPTIONS, chest_options, chest_question, humanise
-from cases.media_types import kind_of_path
-
-Row = dict[str, Any]
+from cases.uniform_fields import Row, gold_of, media_of, shared_fields
 
 UNIFORM_KEYS = frozenset({"answer", "answer_idx", "source_id", "explanation", "images"})
 DIAGNOSIS_QUESTION = "What is the most likely diagnosis?"
@@ -24,23 +21,6 @@ CORRECTION_QUESTION = (
     "otherwise reply with that sentence's number and the whole corrected sentence, as 'N: sentence'."
 )
 
-LICENCES = {
-    "medqa": "MIT", "medmcqa": "MIT", "pubmedqa": "MIT", "mmlu": "MIT", "mmlu-pro": "MIT", "medxpertqa": "MIT",
-    "careqa": "Apache-2.0", "bioasq": "CC BY 2.5", "afrimedqa": "CC BY-NC-SA 4.0", "medcalc": "CC BY-SA 4.0",
-    "medec": "CC BY 4.0", "medrect-ja": "MIT", "craftmd": "CC BY 4.0", "agentclinic-medqa": "MIT", "bccd": "MIT",
-    "busi": "research with citation", "drfundus": "academic use with attribution", "vqarad": "CC0 (text)",
-    "mts": "CC BY 4.0", "huatuo-o1-demo": "Apache-2.0", "komed": "CC BY-NC 2.0",
-}  # fmt: skip
-"""Licence of a record by the first part of its id; a set without an entry has no licence statement."""
-
-_IMAGE_FACTS: dict[str, dict[str, str]] = {
-    "brainmri": {"modality": "MR", "body_region": "brain"},
-    "busi": {"modality": "US", "body_region": "breast"},
-    "drfundus": {"modality": "fundus photograph", "body_region": "eye"},
-    "bccd": {"modality": "light microscopy", "body_region": "blood smear"},
-    "covidcxr": {"modality": "X-ray", "body_region": "chest"},
-    "covidseries": {"modality": "X-ray", "body_region": "chest"},
-}
 _NAMED_AFTER_THE_ANSWER = ("img_cls", "cxr_label")
 _NEUTRAL_SETS = {"covidcxr": "cxr", "covidseries": "cxrseries"}
 """Sets whose very name tells most of their answers: another first part of the id, and no name of the source."""
@@ -63,7 +43,7 @@ def case_from_uniform(row: Row, folder: Path) -> Case:
         build = _BUILDERS[task]
     except KeyError:
         raise CaseError(f"unknown task {task!r}", remedy=f"use one of {', '.join(_BUILDERS)}") from None
-    fields = _shared_fields(row, folder) | build(row, folder)
+    fields = shared_fields(row, folder) | build(row, folder)
     return Case(**_neutral(fields, task))
 
 
@@ -79,104 +59,18 @@ def _neutral(fields: Row, task: str) -> Row:
     return fields
 
 
-def _shared_fields(row: Row, folder: Path) -> dict[str, Any]:
-    prefix = str(row.get("id", "")).split(":", 1)[0]
-    meta = dict(row.get("meta") or {})
-    meta |= {"record_id": row.get("id"), "record_task": row.get("task")}
-    if row.get("source_id") is not None:
-        meta["source_id"] = row["source_id"]
-    return {
-        "id": str(row.get("id") or ""),
-        "question": row.get("question") or "",
-        "context": row.get("context"),
-        "options": row.get("options") or None,
-        "media": _media(row, folder),
-        "patient": _patient(meta),
-        "language": meta.get("lang") or meta.get("lang_question") or "en",
-        "source": row.get("source") or "",
-        "split": row.get("split") or "",
-        "licence": meta.get("license") or LICENCES.get(prefix) or LICENCES.get(prefix.rsplit("-", 1)[0]),
-        "meta": meta,
-        "gold": _gold(row),
-    }
-
-
-def _gold(row: Row, **details: Any) -> Gold | None:
-    label, text = row.get("answer_idx"), row.get("answer")
-    if label is None and text is None and not details:
-        return None
-    details = {name: value for name, value in details.items() if value is not None}
-    text = None if text is None else str(text)
-    return Gold(label=label, text=text, explanation=row.get("explanation"), details=details)
-
-
-def _patient(meta: Row) -> Patient:
-    """Age and sex where the record tells them; ages over 89 become 90."""
-    told = meta["patient"] if isinstance(meta.get("patient"), dict) else meta
-    images = [image for image in meta.get("images") or () if isinstance(image, dict)]
-    age, sex = told.get("age"), told.get("sex") or told.get("gender")
-    if images:
-        age, sex = age or images[0].get("age"), sex or images[0].get("sex")
-    sexes = {"m": "male", "male": "male", "f": "female", "female": "female"}
-    return Patient(age_years=_years(age), sex=sexes.get(str(sex).strip().lower()))  # type: ignore[arg-type]
-
-
-def _years(age: Any) -> float | None:
-    """A plain number, or "29 years"; months and free text are left unread."""
-    words = str(age).split() if age is not None else []
-    if not words or (len(words) > 1 and not words[1].lower().startswith("year")):
-        return None
-    try:
-        years = float(words[0])
-    except ValueError:
-        return None
-    return min(years, 90.0) if 0 <= years <= 130 else None
-
-
-def _media(row: Row, folder: Path) -> tuple[Media, ...]:
-    prefix = str(row.get("id", "")).split(":", 1)[0]
-    meta = row.get("meta") or {}
-    facts = _IMAGE_FACTS.get(prefix, {})
-    told = {image.get("image"): image for image in meta.get("images") or () if isinstance(image, dict)}
-    licence = meta.get("license") or LICENCES.get(prefix)
-    media = []
-    for name in row.get("images") or ():
-        image = told.get(name, {})
-        media.append(
-            existing_medium(
-                folder / name,
-                modality=facts.get("modality") or image.get("type") or row.get("modality"),
-                body_region=facts.get("body_region") or image.get("location_category") or row.get("location_category"),
-                view=meta.get("view") or _lower(image.get("plane")),
-                licence=licence,
-            )
-        )
-    return tuple(media)
-
-
-def existing_medium(path: Path, **facts: Any) -> Media:
-    """A reference to a file that is there. Raises CaseError naming the path."""
-    if not path.is_file():
-        raise CaseError(f"image not found: {path}", remedy="put the file there, or correct the path in the record")
-    return Media(kind=kind_of_path(path), uri=str(path), **facts)
-
-
-def _lower(text: str | None) -> str | None:
-    return text.lower() if text else None
-
-
 def _choice(row: Row, folder: Path) -> Row:
     return {"task": TaskKind.CHOICE}
 
 
 def _choice_with_reasoning(row: Row, folder: Path) -> Row:
     meta = row.get("meta") or {}
-    return {"task": TaskKind.CHOICE, "gold": _gold(row, reasoning=meta.get("reasoning"))}
+    return {"task": TaskKind.CHOICE, "gold": gold_of(row, reasoning=meta.get("reasoning"))}
 
 
 def _short(row: Row, folder: Path) -> Row:
     exact = (row.get("meta") or {}).get("exact_answer")
-    return {"task": TaskKind.SHORT, "gold": _gold(row, exact_answer=exact)}
+    return {"task": TaskKind.SHORT, "gold": gold_of(row, exact_answer=exact)}
 
 
 def _calculation(row: Row, folder: Path) -> Row:
@@ -189,7 +83,7 @@ def _calculation(row: Row, folder: Path) -> Row:
     details = bounds | {"calculator": meta.get("calculator"), "output_type": meta.get("output_type")}
     if str(row.get("answer")).lower() == "nan":
         row, details = row | {"answer": None}, details | {"is_not_computable": True}
-    return {"task": TaskKind.CALCULATION, "gold": _gold(row, **details)}
+    return {"task": TaskKind.CALCULATION, "gold": gold_of(row, **details)}
 
 
 def _error_correction(row: Row, folder: Path) -> Row:
@@ -210,7 +104,7 @@ def _error_correction(row: Row, folder: Path) -> Row:
         "task": TaskKind.ERROR_CORRECTION,
         "question": CORRECTION_QUESTION,
         "context": (meta.get("sentences") or row.get("question") or "").replace("\r\n", "\n").strip(),
-        "gold": _gold(row | {"answer": text}, **details),
+        "gold": gold_of(row | {"answer": text}, **details),
     }
 
 
@@ -221,14 +115,14 @@ def _interactive_choice(row: Row, folder: Path) -> Row:
 def _interactive_diagnosis(row: Row, folder: Path) -> Row:
     """The whole case is the context; the script that a simulated patient plays stays in `gold.details`."""
     meta = dict(row.get("meta") or {})
-    fields = _shared_fields(row, folder)
+    fields = shared_fields(row, folder)
     fields["meta"].pop("osce", None)
     return {
         "task": TaskKind.INTERACTIVE,
         "context": row.get("question"),
         "question": DIAGNOSIS_QUESTION,
         "meta": fields["meta"],
-        "gold": _gold(row, osce=meta.get("osce")),
+        "gold": gold_of(row, osce=meta.get("osce")),
     }
 
 
@@ -249,7 +143,7 @@ def _image_case(row: Row, folder: Path) -> Row:
         "task": TaskKind.CHOICE if row.get("options") else TaskKind.OPEN_DIAGNOSIS,
         "context": row.get("question"),
         "question": DIAGNOSIS_QUESTION,
-        "gold": _gold(row, **told),
+        "gold": gold_of(row, **told),
     }
 
 
@@ -266,7 +160,7 @@ def _image_class(row: Row, folder: Path) -> Row:
         grade = DR_GRADES.index(named)
         row = row | {"answer_idx": "ABCDEFGHIJ"[grade], "answer": DR_OPTIONS[grade]}
     task = TaskKind.CHOICE if options else TaskKind.SHORT
-    gold = _gold(row | {"answer": humanise(row.get("answer"))}, class_name=named)
+    gold = gold_of(row | {"answer": humanise(row.get("answer"))}, class_name=named)
     return {
         "task": task,
         "options": {label: humanise(text) for label, text in options.items()} or None,
@@ -276,7 +170,7 @@ def _image_class(row: Row, folder: Path) -> Row:
 
 def _chest_label(row: Row, folder: Path) -> Row:
     """A radiograph with a finding is a choice of causes where the finding is one of them; without one, a report."""
-    fields = _shared_fields(row, folder)
+    fields = shared_fields(row, folder)
     label, options = chest_options(row.get("answer"))
     view = (row.get("meta") or {}).get("view")
     if row.get("answer") is None:
@@ -284,7 +178,7 @@ def _chest_label(row: Row, folder: Path) -> Row:
     else:
         task = TaskKind.CHOICE if label else TaskKind.OPEN_DIAGNOSIS
     question = chest_question(task is TaskKind.REPORT, view, fields["patient"])
-    gold = _gold(
+    gold = gold_of(
         row | {"answer_idx": label, "answer": options[label] if label else row.get("answer")}, finding=row.get("answer")
     )
     return {
@@ -298,7 +192,7 @@ def _chest_label(row: Row, folder: Path) -> Row:
 def _series(row: Row, folder: Path) -> Row:
     """One visit per image, at its day offset; the sources' notes name the disease and stay out of the visits."""
     meta = row.get("meta") or {}
-    media, days = _media(row, folder), meta.get("offset_days") or []
+    media, days = media_of(row, folder), meta.get("offset_days") or []
     views = meta.get("views") or []
     visits = tuple(
         Visit(
@@ -322,7 +216,7 @@ def _count(row: Row, folder: Path) -> Row:
         "task": TaskKind.COUNT,
         "question": "Blood smear under the light microscope. Count the red cells (RBC), white cells (WBC) and "
         'platelets in the whole field. Reply as JSON: {"RBC": n, "WBC": n, "Platelets": n}.',
-        "gold": _gold(row, counts=(row.get("meta") or {}).get("counts")),
+        "gold": gold_of(row, counts=(row.get("meta") or {}).get("counts")),
     }
 
 
@@ -352,5 +246,3 @@ _BUILDERS: dict[str, Callable[[Row, Path], Row]] = {
     "detection_count": _count,
     "caption": _caption,
 }
-
-__all__ = ["DIAGNOSIS_QUESTION", "LICENCES", "case_from_uniform", "existing_medium", "is_uniform"]

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cases.answers import GRAMMARS, answer_place, grammar_for, last_boxed, parse_answer
+from cases.answer_places import answer_place, last_boxed
+from cases.answers import GRAMMARS, grammar_for, parse_answer
 from cases.choices import normalise
 
 REPLIES = [

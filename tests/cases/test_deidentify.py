@@ -16,9 +16,7 @@ from cases.deidentify import SAFE_HARBOR, deidentify_case, deidentify_text, find
 from cases.loading import example_cases, load_cases
 
 sys.path.insert(0, str(Path(__file__).parent))
-from planted import HELD_OUT, TEMPLATES, planted_notes
-
-INDIRECT = ("BIOMETRIC", "PHOTO")
+from planted import FIRST, FOURTH, SECOND, THIRD, planted_notes
 
 
 def recall_by_kind(notes):
@@ -34,22 +32,15 @@ def recall_by_kind(notes):
     return {kind: hit[kind] / planted[kind] for kind in planted}, extra
 
 
-@pytest.mark.parametrize("templates", [TEMPLATES, HELD_OUT], ids=["first", "second"])
-def test_planted_identifiers_of_every_class_are_found(templates):
-    notes = planted_notes(templates, per_template=3)
+def test_planted_identifiers_of_every_class_are_found():
+    notes = [note for templates in (FIRST, SECOND, THIRD, FOURTH) for note in planted_notes(templates, per_template=2)]
     recall, extra = recall_by_kind(notes)
-    assert len(notes) >= 36
+    assert len(notes) >= 60
+    assert set(recall) == set(SAFE_HARBOR)
+    assert len({text[0] for text in SAFE_HARBOR.values()}) == 18
     for kind, share in recall.items():
         assert share >= 0.95, (kind, recall)
-    assert len(extra) <= 0.05 * len(notes)
-
-
-def test_the_planted_notes_are_enough_and_reach_every_class():
-    notes = planted_notes() + planted_notes(HELD_OUT)
-    assert len(notes) >= 60
-    kinds = {kind for note in notes for kind, _, _ in note.spans}
-    assert kinds == set(SAFE_HARBOR)
-    assert len({text[0] for text in SAFE_HARBOR.values()}) == 18
+    assert len(extra) <= 0.02 * len(notes)
 
 
 def test_a_note_without_identifiers_is_left_as_it_is():

@@ -1,4 +1,4 @@
-"""Every file of the optional data folder loads in seconds, or says for each row why not; no row gives its answer away."""
+"""Every file of the optional data folder loads fast, or says for each row why not; no row gives its answer away."""
 
 import json
 import re
@@ -49,13 +49,14 @@ def test_gold_and_meta_are_gone_from_every_blinded_case(reports):
 
 
 def test_nothing_that_a_prompt_may_hold_is_named_after_the_answer(reports):
-    """Ids, media names and captions of the image sets: their files are named after the diagnosis."""
+    """Ids, sources, media names and captions of the image sets: their files are named after the diagnosis."""
     for path, report in reports.items():
         if "multimodal" not in path.parts or path.name == "captions.jsonl":
             continue
         for case in report.cases:
             answer = (case.gold.text or "") if case.gold else ""
-            told = " ".join([case.id, *case.media_names]).lower()
+            is_labelled = path.name in ("labels.jsonl", "series.jsonl")
+            told = " ".join([case.id, case.source, *(case.media_names if is_labelled else ())]).lower()
             words = [
                 word for word in re.findall(r"[a-z]{5,}", answer.lower()) if word not in ("chest", "brain", "system")
             ]
