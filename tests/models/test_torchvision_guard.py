@@ -37,3 +37,11 @@ def test_an_absent_torchvision_is_left_alone(tmp_path: Path):
     )
     done = python(code)
     assert done.returncode == 0, done.stderr[-600:]
+
+
+def test_the_lazy_guard_waits_for_torchvision():
+    done = python(
+        "import sys; from cases.torchvision_guard import install_lazily; install_lazily();"
+        "assert 'torch' not in sys.modules; import torchvision.transforms; assert 'torch' in sys.modules"
+    )
+    assert done.returncode == 0, done.stderr[-600:]
