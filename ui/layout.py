@@ -18,6 +18,7 @@ STRATEGY_WORDS = {
     "direct": "Direct: one model, one pass",
     "self_consistency": "Self-consistency: samples and a vote",
 }
+OWN_CASE = "None: my own case"
 SESSIONS = 16
 """Runs and answers that may be on at a time; further ones wait in the queue."""
 
@@ -34,9 +35,12 @@ def build(page: Page) -> gr.Blocks:
             with gr.Tab("Case", id="case"), gr.Row(equal_height=False):
                 with gr.Column(scale=4, min_width=300, elem_classes="wr-form"):
                     example = gr.Dropdown(
-                        [example_label(case) for case in page.examples], value=None, label="Start from an example",
-                        elem_id="wr-example", filterable=False,
-                    )  # fmt: skip
+                        [(OWN_CASE, ""), *((example_label(case), case.id) for case in page.examples)],
+                        value="",
+                        label="Start from an example",
+                        elem_id="wr-example",
+                        filterable=False,
+                    )
                     question = gr.Textbox(
                         label="Case and question", lines=7, max_lines=18, elem_id="wr-question",
                         placeholder="A 58-year-old man with chest pain for 40 minutes …\nWhat is the most likely …?",

@@ -6,14 +6,17 @@ Imports Gradio at once: only `ui.demo.serve` imports this module.
 import asyncio
 import logging
 import os
+import re
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from pydantic import ValidationError
 
+from agents.ward import Ward
 from cases.case import Case
 from cases.errors import CaseError, WardroundError
 from graphs.trajectory import Feedback, Trajectory
@@ -63,7 +66,7 @@ class Page:
     def load_example(self, session: Session, name: str | None, request: gr.Request) -> tuple[Any, ...]:
         """The example's text and options into the form; its images stay on the server and are shown."""
         session = self.check(session, request)
-        case = next((case for case in self.examples if example_label(case) == name), None)
+        case = next((case for case in self.examples if case.id == name), None)
         session.example = case
         if case is None:
             return session, "", "", "", notices.header(notices.mode_label(False))
@@ -106,7 +109,10 @@ class Page:
             assert session.case is not None
             session.warn_of_red_flags()
             yield self.view(session, is_first=True)
-            ward = await asyncio.to_thread(self.house.ward, model, has_images=bool(session.case.all_media))
+            opening = self.open_ward(session, model)
+            while not (await asyncio.wait({opening}, timeout=1.0))[0]:
+                yield self.tick(session)
+            ward = await opening
             shown = None
             async for _ in session.watch(ward, strategy, self.store):
                 now = (session.timeline, session.verdict)
@@ -120,6 +126,14 @@ class Page:
                 WardroundError(f"{type(error).__name__}: {error}", remedy="this is a defect; please report it")
             )
         yield self.view(session)
+
+    def open_ward(self, session: Session, model: str) -> "asyncio.Task[Ward]":
+        """Opens models and index beside the event loop. An emergency needs no index."""
+        assert session.case is not None
+        has_images, retrieves = bool(session.case.all_media), not session.timeline.red_flags
+        return asyncio.create_task(
+            asyncio.to_thread(self.house.ward, model, has_images=has_images, retrieves=retrieves)
+        )
 
     async def stop(self, session: Session, request: gr.Request) -> None:
         await self.check(session, request).stop()
@@ -177,7 +191,9 @@ class Page:
 
     def tick(self, session: Session) -> dict[str, Any]:
         """Only the clock moved."""
-        return {"clock": timeline.clock(session.elapsed_s, session.state)}
+        if session.state == "running":
+            session.elapsed_s = monotonic() - session.began
+        return {"clock": timeline.clock(session.elapsed_s, session.state, self.house.status)}
 
     def view(self, session: Session, *, is_first: bool = False) -> dict[str, Any]:
         """Everything of the page that a run changes. `is_first` also resets what belonged to the case before."""
@@ -253,12 +269,10 @@ def _gradio_error(message: str) -> Exception:
 
 
 def example_label(case: Case) -> str:
-    """'Chest pain after dinner (image)': the example's title, or the beginning of its question."""
-    title = str(case.meta.get("title") or "")
-    if not title:
-        words = form_text(case).split()
-        title = " ".join(words[:9]) + (" …" if len(words) > 9 else "")
-    return f"{title} · image" if case.all_media else title
+    """'Round structure · radiology · image': the example's title (or id) and what kind of case it is."""
+    title = str(case.meta.get("title") or re.sub(r"^example-\d+-", "", case.id).replace("-", " ").capitalize())
+    kind = str(case.meta.get("specialty") or "")
+    return " · ".join(part for part in (title, kind, "image" if case.all_media else "") if part)
 
 
 def _thumbnails(case: Case) -> list[str]:

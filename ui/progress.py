@@ -1,5 +1,6 @@
 """A progress bar for batches: cases done, failed, tokens, cost, time left."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -39,6 +40,19 @@ def progress(noun: str, total: int) -> Iterator[Advance]:
             )
 
         yield advance
+
+
+def announce(done: int, total: int, what: str) -> None:
+    """The search index that is built on first use: one line that grows on a terminal, a line per tenth elsewhere."""
+    is_terminal = sys.stderr.isatty()
+    if is_terminal or done == total or done * 10 // max(1, total) != (done - 1) * 10 // max(1, total):
+        end = "" if is_terminal and done < total else "\n"
+        print(
+            f"{chr(13) if is_terminal else ''}search index: {done} of {total} {what}",
+            end=end,
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _duration(value: float) -> str:

@@ -39,6 +39,8 @@ class Session:
     example: Case | None = None
     case: Case | None = None
     state: State = "idle"
+    began: float = 0.0
+    """When the visitor asked, on the monotonic clock: opening the models counts as waiting."""
     elapsed_s: float = 0.0
     timeline: Timeline = field(default_factory=Timeline)
     verdict: Verdict | None = None
@@ -55,7 +57,7 @@ class Session:
         if self.state == "running":
             raise CaseError("a run is on already", remedy="stop it first")
         self.case, self.state, self.timeline = case, "running", Timeline()
-        self.task, self.is_stop_wanted = None, False
+        self.task, self.is_stop_wanted, self.began = None, False, monotonic()
         self.verdict, self.error, self.run_id, self.thread, self.elapsed_s = None, None, "", [], 0.0
 
     def begin_failed(self, error: WardroundError) -> None:
@@ -86,7 +88,6 @@ class Session:
         if self.is_stop_wanted:
             self.state = "stopped"
             return
-        started = monotonic()
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self.ward = ward
         self.task = asyncio.create_task(self._work(ward, strategy, store, queue))
@@ -99,7 +100,7 @@ class Session:
                     await asyncio.sleep(frame_s)
                 while not queue.empty():
                     events.append(queue.get_nowait())
-                self.elapsed_s = monotonic() - started
+                self.elapsed_s = monotonic() - self.began
                 for event in events:
                     if event is None:
                         is_over = True
@@ -230,10 +231,17 @@ def case_from(question: str, options: str, media: Sequence[Media], example: Case
         id=f"demo-{secrets.token_hex(6)}",
         question=text,
         options=choices,
-        task=TaskKind.CHOICE if choices else TaskKind.OPEN_DIAGNOSIS,
+        task=_task(choices, example),
         media=(*kept, *media),
         source="demo",
     )
+
+
+def _task(options: dict[str, str] | None, example: Case | None) -> TaskKind:
+    """An edited example asks for what the example asked for, unless its options were changed."""
+    if example is not None and (example.options or None) == options:
+        return example.task
+    return TaskKind.CHOICE if options else TaskKind.OPEN_DIAGNOSIS
 
 
 def form_text(case: Case) -> str:

@@ -4,6 +4,7 @@ Models and the search index hold no patient's data, so every session of a proces
 """
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,14 +16,21 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 
+Progress = Callable[[int, int, str], None]
+"""Called with done, total, and what is being done."""
+
+
 class House:
     """Opens what a run needs on first use and keeps it. Thread-safe.
 
     `notices` tell what could not be had and what the runs do without it; nothing is left out silently.
     """
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings, on_progress: Progress | None = None):
         self.settings = settings
+        self.status = ""
+        """What is being prepared, in words; '' when nothing is."""
+        self._on_progress = on_progress
         self.notices: list[str] = []
         self._chat: dict[str, BaseChatModel] = {}
         self._vision: BaseChatModel | None = None
@@ -65,16 +73,21 @@ class House:
             if "search" not in self._tried:
                 self._tried.add("search")
                 try:
-                    self._search = ensure_default_index(self.settings)
+                    self._search = ensure_default_index(self.settings, self._progress)
                 except (SearchIndexError, ModelError) as error:
                     self._note("nothing is retrieved", error)
+                finally:
+                    self.status = ""
             return self._search
 
-    def ward(self, model: str | None = None, *, has_images: bool = False, is_exam: bool = False) -> Ward:
+    def ward(
+        self, model: str | None = None, *, has_images: bool = False, is_exam: bool = False, retrieves: bool = True
+    ) -> Ward:
         """The staff of one run.
 
         `has_images` opens the model that reads images as well. `is_exam`: a red flag in the text is noted and the
-        question still answered, as benchmarks need. Raises ModelError when the chat model cannot be had.
+        question still answered, as benchmarks need. Without `retrieves` no index is opened.
+        Raises ModelError when the chat model cannot be had.
         """
         from models.profile import profile_of
 
@@ -84,7 +97,7 @@ class House:
         return Ward(
             chat=chat,
             vision=vision,
-            search=self.search(),
+            search=self.search() if retrieves else None,
             settings=round_settings(self.settings, is_exam=is_exam),
             chat_sees_images=self.settings.vision_model is None,
             model_ids={role: profile_of(member).identity for role, member in staff.items()},
@@ -99,6 +112,11 @@ class House:
                 from cases.deidentify import deidentify_text
 
                 deidentify_text("warm")
+
+    def _progress(self, done: int, total: int, what: str) -> None:
+        self.status = f"preparing the search index, {done} of {total}: {what}"
+        if self._on_progress is not None:
+            self._on_progress(done, total, what)
 
     def _note(self, consequence: str, error: WardroundError) -> None:
         self.notices.append(f"{consequence}: {error}")

@@ -70,11 +70,11 @@ def run_batch(
     from graphs.batch import adjudicate_many
     from graphs.store import TrajectoryStore
     from graphs.strategies import resolve
-    from ui.progress import progress
+    from ui.progress import announce, progress
     from ui.wiring import House
 
     resolve(settings.strategy)
-    house = House(settings)
+    house = House(settings, announce)
     ward = house.ward(has_images=any(case.all_media for case in cases), is_exam=is_exam)
     for notice in house.notices:
         typer.echo(f"note: {notice}", err=True)

@@ -20,13 +20,13 @@ def evaluate(
     """Measure a strategy on a benchmark: accuracy with its interval, cost, baselines, calibration."""
     from cases.settings import load_settings
     from evaluation import benchmarks, runner
-    from ui.progress import progress
+    from ui.progress import announce, progress
     from ui.wiring import House
 
     settings = load_settings(model=model, concurrency=concurrency, strategy=strategy)
     names = benchmarks.names() if benchmark == "all" else [benchmarks.spec_of(benchmark).name]
     loaded = [benchmarks.load(name, data, limit) for name in names]
-    house = House(settings)
+    house = House(settings, announce)
     ward = house.ward(has_images=any(case.all_media for one in loaded for case in one.cases), is_exam=True)
     for notice in house.notices:
         typer.echo(f"note: {notice}", err=True)

@@ -8,13 +8,16 @@ app = typer.Typer(no_args_is_help=True, help="The search index: build, info, sea
 
 
 @app.command("build")
-def build() -> None:
-    """Build the default index if it is not there, and say where it is."""
+def build(
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it again, whatever is there.")] = False,
+) -> None:
+    """Build the default index if it is not there or damaged, and say where it is."""
     from cases.settings import load_settings
     from retrieval.search import ensure_default_index
+    from ui.progress import announce
 
     settings = load_settings()
-    searcher = ensure_default_index(settings)
+    searcher = ensure_default_index(settings, announce, is_rebuilt=rebuild)
     typer.echo(f"{searcher.manifest_id} in {settings.indexes_dir}")
 
 

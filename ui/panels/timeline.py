@@ -128,8 +128,11 @@ def _settled(row: Row, at_s: float) -> Row:
     return replace(row, state="done", took_s=at_s - row.at_s, live="")
 
 
-def clock(elapsed_s: float, state: str) -> Html:
-    """The line above the timeline: what the run is doing and for how long it has; '' once it is done."""
+def clock(elapsed_s: float, state: str, status: str = "") -> Html:
+    """The line above the timeline: what the run is doing and for how long it has; '' once it is done.
+
+    `status` says what is being prepared before the panel can begin.
+    """
     if state in ("idle", "done"):
         return Html("")
     is_running = state == "running"
@@ -137,7 +140,7 @@ def clock(elapsed_s: float, state: str) -> Html:
     return tag(
         "div",
         tag("span", cls="wr-spin" if is_running else "wr-still", aria_hidden="true"),
-        tag("span", words.get(state, state)),
+        tag("span", status[:1].upper() + status[1:] if is_running and status else words.get(state, state)),
         tag("span", seconds(elapsed_s), cls="wr-clocktime"),
         cls=f"wr-clock wr-clock-{state}",
     )
