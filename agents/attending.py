@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from agents import prompts
 from agents.desk import Desk, Staff
 from agents.opinion import CriticNote, Opinion
-from agents.specialist import reasoned_opinion
-from agents.structured import differential, is_single_choice, labels_of
+from agents.specialist import Turn, reasoned_opinion, weighed_opinion
+from agents.structured import is_single_choice
 from cases.case import Case
 from cases.errors import ModelError, ModelReplyError
 from cases.evidence import Evidence
@@ -28,51 +28,44 @@ async def first_look(
 
     This is also the single-model baseline whose cost stands beside the panel's.
     """
+    turn = Turn(desk, case, tuple(evidence), prompts.DIRECT, node, ROLE, tuple(images), staff)
     if not is_single_choice(case):
-        return await reasoned_opinion(
-            desk, case, evidence, prompts.DIRECT, node=node, role=ROLE, images=images, staff=staff
-        )
-    words = desk.ward.settings.evidence_words
-    messages = [*prompts.case_messages(case, evidence, images=images, evidence_words=words), prompts.final_label(case)]
+        return await turn.reason_then_weigh()
     try:
-        scores = await desk.probabilities(messages, labels_of(case), node=node, role=ROLE, staff=staff)
+        shares = await turn.weigh([*turn.prefix, prompts.final_label(case)])
     except ModelError as error:
         if error.is_retryable and not isinstance(error, ModelReplyError):
             raise
         # This engine gives no token probabilities: a written opinion then stands in for the first look.
-        return await reasoned_opinion(
-            desk, case, evidence, prompts.DIRECT, node=node, role=ROLE, images=images, staff=staff, weighs_options=False
-        )
-    shares = scores.probabilities
-    answer = max(shares, key=lambda label: shares[label])
-    return Opinion(
-        role=ROLE,
-        answer=answer,
-        confidence=shares[answer],
-        probabilities=shares,
-        differential=differential(case, shares),
-        parse_route="probabilities",
-    )
+        return await turn.reason_then_weigh(weighs_options=False)
+    return weighed_opinion(case, ROLE, shares)
 
 
 async def decide(
     desk: Desk,
     case: Case,
     evidence: Sequence[Evidence],
-    opinions: Sequence[Opinion] = (),
+    opinions: Sequence[Opinion],
     notes: Sequence[CriticNote] = (),
     *,
     images: Sequence[str] = (),
-    weighs_options: bool = True,
 ) -> Opinion:
-    """The attending's own opinion after reading the anonymised panel; without a panel, a plain explanation."""
-    question = prompts.EXPLAIN
+    """The attending's own opinion after reading the anonymised panel; without a panel, on the case alone."""
+    question = prompts.ALONE
     if opinions:
         question = prompts.ATTENDING.format(opinions=prompts.opinions_text(opinions), notes=prompts.notes_text(notes))
     return await reasoned_opinion(
-        desk, case, evidence, question, node="attending", role=ROLE, images=images, may_use_held=True,
-        weighs_options=weighs_options,
-    )  # fmt: skip
+        desk, case, evidence, question, node="attending", role=ROLE, images=images, may_use_held=True
+    )
+
+
+async def explain(
+    desk: Desk, case: Case, evidence: Sequence[Evidence], first: Opinion, *, images: Sequence[str] = ()
+) -> Opinion:
+    """The first look with reasons, from the dialogue in which it was given; as it was if they cannot be had."""
+    turn = Turn(desk, case, tuple(evidence), prompts.ALONE, "attending", ROLE, tuple(images), may_use_held=True)
+    before = [*turn.prefix, prompts.final_label(case), prompts.own_reply(first.answer or "")]
+    return await turn.explain(first, before)
 
 
 def is_uncertain(probabilities: Mapping[str, float], *, entropy_above: float, margin_below: float) -> bool:

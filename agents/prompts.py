@@ -22,19 +22,22 @@ SYSTEM = (
 )
 
 FORM = (
-    "findings: the facts of the case that decide, each in at most 6 words. rationale: one sentence of at most 20 words."
+    " findings: the facts of the case that decide, each in at most 6 words. "
+    "rationale: one sentence of at most 20 words."
 )
+QUOTES = " citations: words copied from the evidence that support it, or none."
 OUTLOOK = " would_change: a test result or finding, still unknown, that would change your answer, in at most 8 words."
-DIRECT = f"Answer the question. {FORM}{OUTLOOK}"
+
+DIRECT = "Answer the question."
 SPECIALIST = (
-    "You are the {name} specialist of the panel ({description}). Answer the question from the view of your field. "
-    f"{FORM}"
+    "You are the {name} specialist of the panel ({description}). Answer the question from the view of your field."
 )
 ATTENDING = (
     "You are the attending. The panel answered independently:\n{opinions}\n{notes}"
-    "A doctor may be wrong: weigh the reasons against the case. " + FORM + OUTLOOK
+    "A doctor may be wrong: weigh the reasons against the case. Answer the question."
 )
-EXPLAIN = f"You are the attending. Answer the question. {FORM}{OUTLOOK}"
+ALONE = "You are the attending. Answer the question."
+EXPLAIN = "{who} and answered {answer}. Explain that answer from the case."
 TRIAGE = (
     "You are triage. Give the acuity, the complexity of the question, and up to three specialties to ask, "
     "chosen from: {specialties}."
@@ -140,9 +143,20 @@ def role_message(text: str) -> HumanMessage:
     return HumanMessage(text)
 
 
-def final_label(case: Case) -> HumanMessage:
-    """Asks for the label alone, so that one token carries the option probabilities."""
-    return HumanMessage(FINAL_LABEL.format(labels=", ".join(labels_of(case))))
+def final_label(case: Case, question: str = "") -> HumanMessage:
+    """Asks for the label alone, after a role's question if any, so that one token carries the option probabilities."""
+    return HumanMessage(f"{question} {FINAL_LABEL.format(labels=', '.join(labels_of(case)))}".strip())
+
+
+def fill_form(question: str, *, cites: bool, foresees: bool) -> HumanMessage:
+    """A role's question with what each field of the form wants."""
+    return HumanMessage(question + FORM + (QUOTES if cites else "") + (OUTLOOK if foresees else ""))
+
+
+def explain(question: str, answer: str) -> str:
+    """Asks a role for the reasons of the answer that it gave: 'You are the ... and answered B. Explain ...'."""
+    who = question.split(".")[0].split(" (")[0] if question.startswith("You are") else "You are the doctor"
+    return EXPLAIN.format(who=who, answer=answer)
 
 
 def own_reply(text: str) -> AIMessage:

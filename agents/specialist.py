@@ -1,17 +1,24 @@
 """A specialist: one blind, structured opinion from the view of one field."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agents import prompts
 from agents.desk import Desk, Staff
 from agents.opinion import Opinion
-from agents.structured import form_for, is_single_choice, labels_of, read_form
+from agents.structured import differential, form_for, is_single_choice, labels_of, read_form
 from cases.answers import parse_answer
 from cases.case import Case
 from cases.errors import BudgetExceeded, ModelError, ModelReplyError
 from cases.evidence import Evidence
 from knowledge import specialties
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
+    from models.reply import Reply
 
 
 async def opinion(
@@ -38,46 +45,116 @@ async def reasoned_opinion(
     role: str,
     images: Sequence[str] = (),
     staff: Staff = "chat",
-    temperature: float = 0.0,
-    sample: int = 0,
     may_use_held: bool = False,
-    weighs_options: bool = True,
     is_brief: bool = False,
 ) -> Opinion:
-    """Two calls on one prefix: the filled form, then (single choice) one token that carries the probabilities.
+    """An opinion with reasons and, where one option is to be chosen, the engine's probabilities.
 
-    `weighs_options` False leaves the second call out: the answer is then the written one.
+    Two calls on one prefix, in the order of the ward's setting `reasons`. An engine without token probabilities gives
+    a written opinion.
     """
-    words = desk.ward.settings.evidence_words
-    prompt = [
-        *prompts.case_messages(case, evidence, images=images, evidence_words=words),
-        prompts.role_message(question),
-    ]
-    try:
-        reply = await desk.ask(
-            prompt,
-            node=node,
-            role=role,
-            schema=form_for(case, evidence, is_brief=is_brief),
-            staff=staff,
+    turn = Turn(desk, case, tuple(evidence), question, node, role, tuple(images), staff, may_use_held, is_brief)
+    if desk.ward.settings.reasons == "before" or not is_single_choice(case):
+        return await turn.reason_then_weigh()
+    return await turn.weigh_then_explain()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One agent's turn: what it is shown and asked, as which role."""
+
+    desk: Desk
+    case: Case
+    evidence: tuple[Evidence, ...]
+    question: str
+    node: str
+    role: str
+    images: tuple[str, ...] = ()
+    staff: Staff = "chat"
+    may_use_held: bool = False
+    is_brief: bool = False
+
+    @property
+    def prefix(self) -> "list[BaseMessage]":
+        words = self.desk.ward.settings.evidence_words
+        return prompts.case_messages(self.case, self.evidence, images=self.images, evidence_words=words)
+
+    def form_message(self, question: str) -> "BaseMessage":
+        return prompts.fill_form(question, cites=bool(self.evidence), foresees=not self.is_brief)
+
+    async def weigh(self, messages: "Sequence[BaseMessage]") -> dict[str, float]:
+        scores = await self.desk.probabilities(
+            messages, labels_of(self.case), node=self.node, role=self.role, staff=self.staff,
+            may_use_held=self.may_use_held,
+        )  # fmt: skip
+        return scores.probabilities
+
+    async def fill(
+        self, messages: "Sequence[BaseMessage]", *, answers: bool, temperature: float = 0.0, sample: int = 0
+    ) -> "Reply":
+        return await self.desk.ask(
+            messages,
+            node=self.node,
+            role=self.role,
+            schema=form_for(self.case, self.evidence, is_brief=self.is_brief, answers=answers),
+            staff=self.staff,
             temperature=temperature,
             sample=sample,
-            evidence_ids=tuple(piece.id for piece in evidence),
-            may_use_held=may_use_held,
+            evidence_ids=tuple(piece.id for piece in self.evidence),
+            may_use_held=self.may_use_held,
         )
-    except ModelReplyError as error:
-        return _from_free_text(error, case, role)
-    assert reply.parsed is not None
-    shares = None
-    if weighs_options and is_single_choice(case):
-        final = [*prompt, prompts.own_reply(reply.text), prompts.final_label(case)]
-        # The written answer stands if the second call fails: the failed call is in the log, the opinion is not lost.
+
+    async def weigh_then_explain(self) -> Opinion:
+        """Probabilities of the options first; then the reasons for the likeliest, which no longer move it."""
+        asked = prompts.final_label(self.case, self.question)
+        try:
+            shares = await self.weigh([*self.prefix, asked])
+        except ModelError as error:
+            if error.is_retryable and not isinstance(error, ModelReplyError):
+                raise
+            return await self.reason_then_weigh(weighs_options=False)
+        weighed = weighed_opinion(self.case, self.role, shares)
+        return await self.explain(weighed, [*self.prefix, asked, prompts.own_reply(weighed.answer or "")])
+
+    async def explain(self, weighed: Opinion, before: "Sequence[BaseMessage]") -> Opinion:
+        """The weighed opinion with its reasons; it stands without them if they cannot be had."""
+        question = prompts.explain(self.question, weighed.answer or "")
         with suppress(ModelError, BudgetExceeded):
-            scores = await desk.probabilities(
-                final, labels_of(case), node=node, role=role, staff=staff, may_use_held=may_use_held
-            )
-            shares = scores.probabilities
-    return read_form(reply.parsed, case, role, evidence, shares)
+            reply = await self.fill([*before, self.form_message(question)], answers=False)
+            assert reply.parsed is not None
+            told = read_form(reply.parsed, self.case, self.role, self.evidence, weighed.probabilities)
+            return told.model_copy(update={"parse_route": weighed.parse_route})
+        return weighed
+
+    async def reason_then_weigh(
+        self, *, weighs_options: bool = True, temperature: float = 0.0, sample: int = 0
+    ) -> Opinion:
+        """Reasons and a written answer first; then the probabilities in the light of what was written."""
+        prompt = [*self.prefix, self.form_message(self.question)]
+        try:
+            reply = await self.fill(prompt, answers=True, temperature=temperature, sample=sample)
+        except ModelReplyError as error:
+            return _from_free_text(error, self.case, self.role)
+        assert reply.parsed is not None
+        shares: dict[str, float] | None = None
+        if weighs_options and is_single_choice(self.case):
+            # The written answer stands if this call fails: the failed call is in the log, the opinion is not lost.
+            with suppress(ModelError, BudgetExceeded):
+                shares = await self.weigh([*prompt, prompts.own_reply(reply.text), prompts.final_label(self.case)])
+        return read_form(reply.parsed, self.case, self.role, self.evidence, shares)
+
+
+def weighed_opinion(case: Case, role: str, shares: Mapping[str, float]) -> Opinion:
+    """An opinion of probabilities alone."""
+    answer = max(shares, key=lambda label: shares[label])
+    return Opinion(
+        role=role,
+        answer=answer,
+        confidence=shares[answer],
+        probabilities=dict(shares),
+        differential=differential(case, shares),
+        parse_route="probabilities",
+    )
 
 
 def _from_free_text(error: ModelReplyError, case: Case, role: str) -> Opinion:

@@ -63,11 +63,12 @@ def is_single_choice(case: Case) -> bool:
 
 @lru_cache(maxsize=512)
 def opinion_form(
-    labels: tuple[str, ...], task: TaskKind, cites: bool, foresees: bool, most_findings: int = 3
+    labels: tuple[str, ...], task: TaskKind, cites: bool, foresees: bool, most_findings: int = 3, answers: bool = True
 ) -> type[BaseModel]:
     """The form of an opinion for these labels.
 
-    `cites` adds quotes of the evidence; `foresees` adds what would change the answer (a specialist is spared it).
+    `cites` adds quotes of the evidence; `foresees` adds what would change the answer (a specialist is spared it);
+    without `answers` it is the form of reasons for an answer already given.
 
     >>> list(opinion_form(("A", "B"), TaskKind.CHOICE, cites=True, foresees=True).model_fields)
     ['findings', 'citations', 'rationale', 'answer', 'would_change']
@@ -76,7 +77,9 @@ def opinion_form(
     if cites:
         fields["citations"] = (list[Quote], Field(max_length=2))
     fields["rationale"] = (Sentence, ...)
-    if labels:
+    if not answers:
+        pass
+    elif labels:
         one = Literal[labels]  # type: ignore[valid-type]
         several = task is TaskKind.MULTI_CHOICE
         fields["answer"] = (list[one], Field(min_length=1, max_length=len(labels))) if several else (one, ...)
@@ -91,9 +94,11 @@ def opinion_form(
     return create_model("OpinionForm", __base__=Form, **fields)
 
 
-def form_for(case: Case, evidence: Sequence[Evidence], *, is_brief: bool = False) -> type[BaseModel]:
+def form_for(
+    case: Case, evidence: Sequence[Evidence], *, is_brief: bool = False, answers: bool = True
+) -> type[BaseModel]:
     """The form for this case; the brief one asks a specialist for two findings and no outlook."""
-    return opinion_form(labels_of(case), case.task, bool(evidence), not is_brief, 2 if is_brief else 3)
+    return opinion_form(labels_of(case), case.task, bool(evidence), not is_brief, 2 if is_brief else 3, answers)
 
 
 def read_form(

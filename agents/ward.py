@@ -42,6 +42,11 @@ class RoundSettings(BaseModel):
         default=False, description="One small call for acuity and specialties, after the rules."
     )
     asks_critic_model: bool = Field(default=False, description="One call that looks for what the rules cannot see.")
+    reasons: Literal["after", "before"] = Field(
+        default="after",
+        description="after: option probabilities first, then the reasons for the likeliest; better for small models, "
+        "whose short reasoning misleads them (docs/agents.md). before: findings and reasoning, then the answer.",
+    )
     explains_simple: bool = Field(default=True, description="Give a rationale on the simple route (one more call).")
 
     abstain_below: float = Field(default=0.0, ge=0, le=1, description="Abstain when the likeliest option has less.")

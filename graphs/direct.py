@@ -22,9 +22,7 @@ from graphs.state import RunState
 class Config(StrategyConfig):
     """One pass of one model."""
 
-    reasons: bool = Field(
-        default=True, description="Findings and a sentence before the answer; False: the label alone."
-    )
+    explains: bool = Field(default=True, description="With findings and a sentence; False: the label alone, one call.")
     retrieves: bool = Field(default=False, description="Show the evidence too (single-model RAG).")
 
 
@@ -50,7 +48,7 @@ async def _opinion(run: Run, config: Config, state: RunState, evidence: tuple[Ev
     elif _needs_vision(run, case):
         opinion, _ = await imaging.read(desk, case, checks)
         return opinion
-    if config.reasons:
+    if config.explains:
         return await reasoned_opinion(
             desk, case, evidence, prompts.DIRECT, node="answer", role=attending.ROLE, images=images
         )

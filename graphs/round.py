@@ -14,8 +14,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
 from agents import attending, critic, imaging, specialist, triage
-from agents.opinion import AgentFailure, Opinion
-from agents.structured import differential, labels_of
+from agents.opinion import AgentFailure
+from agents.structured import labels_of
 from cases.evidence import Evidence
 from graphs.intake import intake, is_released
 from graphs.release import find_evidence, release, verify
@@ -181,37 +181,17 @@ async def decide(state: RunState, run: Run) -> dict[str, Any]:
     images: tuple[str, ...] = ()
     if case.all_media and desk.ward.chat_sees_images:
         images = await imaging.pictures(desk, case, state.get("checks", ()))
-    panel, notes = state.get("panel", []), state.get("notes", [])
-    work = attending.decide(
-        desk,
-        case,
-        state.get("evidence", ()),
-        panel,
-        notes,
-        images=images,
-        weighs_options=not is_simple or first is None,
-    )
+    evidence = state.get("evidence", ())
+    if is_simple and first is not None:
+        work = attending.explain(desk, case, evidence, first, images=images)
+    else:
+        panel, notes = state.get("panel", []), state.get("notes", [])
+        work = attending.decide(desk, case, evidence, panel, notes, images=images)
     final, failure = await run.attempt("attending", work)
     if failure is not None:
         return {"asked": ["attending"], "failures": [failure]}
-    if is_simple and first is not None:
-        final = _explained(first, final, state)
     run.emit(opinion_event("attending", final))
     return {"final": final, "asked": ["attending"]}
-
-
-def _explained(first: Opinion, told: Opinion, state: RunState) -> Opinion:
-    """The first look's answer and probabilities with the reasons that were written for it."""
-    agrees = told.answer == first.answer
-    return told.model_copy(
-        update={
-            "answer": first.answer,
-            "probabilities": first.probabilities,
-            "confidence": first.confidence,
-            "differential": differential(state["case"], first.probabilities),
-            "parse_route": "probabilities" if agrees else "probabilities!=form",
-        }
-    )
 
 
 def after_intake(state: RunState) -> str:

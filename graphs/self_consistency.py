@@ -11,7 +11,7 @@ from pydantic import Field
 
 from agents import imaging, prompts
 from agents.opinion import Opinion
-from agents.specialist import reasoned_opinion
+from agents.specialist import Turn
 from agents.voter import shuffle_options, unmap
 from graphs.intake import intake, is_released
 from graphs.release import find_evidence, release
@@ -74,11 +74,11 @@ async def _opinion(run: Run, task: SpecialistTask) -> Opinion:
     case, mapping = shuffle_options(task["case"], number if config.shuffles else 0)
     sees = desk.ward.chat_sees_images
     images = await imaging.pictures(desk, case, task["checks"]) if case.all_media and (sees or desk.ward.vision) else ()
-    opinion = await reasoned_opinion(
-        desk, case, task["evidence"], prompts.DIRECT, node="sample", role=task["role"], images=images,
-        staff="vision" if images and not sees else "chat", temperature=config.temperature, sample=number,
-        weighs_options=False,
+    turn = Turn(
+        desk, case, task["evidence"], prompts.DIRECT, "sample", task["role"], tuple(images),
+        "vision" if images and not sees else "chat", is_brief=True,
     )  # fmt: skip
+    opinion = await turn.reason_then_weigh(weighs_options=False, temperature=config.temperature, sample=number)
     return opinion.model_copy(update={"answer": unmap(opinion.answer, mapping)})
 
 

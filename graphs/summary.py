@@ -42,9 +42,7 @@ class Summary(Record):
     with_safety_flag: int = 0
     quorum_short: int = Field(default=0, description="Cases in which at least one agent asked did not answer.")
     failures_of_agents: dict[str, int] = Field(default_factory=dict)
-    citations: dict[str, int] = Field(
-        default_factory=dict, description="By status, unverified among them."
-    )
+    citations: dict[str, int] = Field(default_factory=dict, description="By status, unverified among them.")
     notes: dict[str, int] = Field(default_factory=dict)
     usage: Usage = Usage()
     baseline_usage: Usage = Field(default=Usage(), description="What one model's first look cost over the same cases.")

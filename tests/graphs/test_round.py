@@ -23,9 +23,8 @@ async def test_a_sure_first_look_takes_the_simple_route_and_is_explained():
 
 async def test_an_unsure_first_look_convenes_the_panel_and_keeps_dissent():
     rules = [
-        Rule(pattern=ASKS_LABEL, anywhere="view of your field.*argues for D", probabilities={"D": 0.8, "A": 0.2}),
-        Rule(pattern=ASKS_LABEL, anywhere="You are the attending", probabilities=SURE),
-        Rule(pattern=ASKS_LABEL, anywhere="view of your field", probabilities=SURE),
+        Rule(pattern=f"pulmonology specialist.*{ASKS_LABEL}", probabilities={"D": 0.8, "A": 0.2}),
+        Rule(pattern=f"You are the.*{ASKS_LABEL}", probabilities=SURE),
         Rule(pattern=ASKS_LABEL, probabilities=UNSURE),
         Rule(pattern="pulmonology specialist", reply=form("D", "argues for D")),
         Rule(has_schema=True, reply=form("B", "pneumonia")),
@@ -44,7 +43,7 @@ async def test_the_attending_reads_numbered_doctors_and_no_specialty():
     house = ward(*answering("B", UNSURE), settings={"specialists": 2})
     await adjudicate_case(case(), "round", house)
     prompts = [
-        call.messages[-1].content for call in house.chat.calls if "You are the attending" in call.messages[-1].content
+        call.messages[-1].content for call in house.chat.calls if "The panel answered" in call.messages[-1].content
     ]
     assert prompts
     assert all("Doctor 1: B" in text and "Doctor 2: B" in text and "pulmon" not in text for text in prompts)

@@ -20,24 +20,26 @@ async def test_direct_answers_with_the_engines_probabilities():
 
 
 async def test_direct_by_label_alone_is_one_call():
-    verdict = await adjudicate_case(case(), Direct(reasons=False), ward(*answering("B", SURE)))
+    verdict = await adjudicate_case(case(), Direct(explains=False), ward(*answering("B", SURE)))
     assert (verdict.answer, verdict.usage.calls, verdict.rationale) == ("B", 1, "")
 
 
 async def test_a_written_answer_that_the_probabilities_contradict_is_noted():
-    verdict = await adjudicate_case(case(), "direct", ward(*answering("A", SURE)))
+    house = ward(*answering("A", SURE), settings={"reasons": "before"})
+    verdict = await adjudicate_case(case(), "direct", house)
     assert verdict.answer == "B"
     assert verdict.parse_route == "probabilities!=form"
     assert any(note.kind == "contradiction" for note in verdict.critic_notes)
 
 
 async def test_a_reply_outside_the_form_is_read_only_where_it_states_an_answer():
-    plain = ward(Rule(has_schema=True, reply="The answer is (B)."))
+    before = {"reasons": "before"}
+    plain = ward(Rule(has_schema=True, reply="The answer is (B)."), settings=before)
     plain.chat.obeys_schema = False
     verdict = await adjudicate_case(case(), "direct", plain)
     assert verdict.answer == "B"
     assert verdict.parse_route.startswith("text:")
-    vague = ward(Rule(has_schema=True, reply="Hard to say."))
+    vague = ward(Rule(has_schema=True, reply="Hard to say."), settings=before)
     vague.chat.obeys_schema = False
     assert (await adjudicate_case(case(), "direct", vague)).outcome is Outcome.FAILED
 
@@ -116,7 +118,7 @@ async def test_a_red_flag_stops_a_clinical_run_but_not_an_exam(strategy):
 def test_a_strategy_is_named_with_its_settings_or_refused_with_the_known_ones():
     name, config = resolve("self_consistency:samples=3,temperature=0.5")
     assert (name, config) == ("self_consistency", SelfConsistency(samples=3, temperature=0.5))
-    assert resolve(Direct(reasons=False)) == ("direct", Direct(reasons=False))
+    assert resolve(Direct(explains=False)) == ("direct", Direct(explains=False))
     with pytest.raises(SettingsError, match="self_consistency"):
         resolve("selfconsistency")
     with pytest.raises(SettingsError, match="its settings: samples"):
