@@ -4,6 +4,7 @@ What it reads becomes an opinion on the panel and a piece of evidence, so that a
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 
 from agents import prompts
@@ -18,6 +19,8 @@ from cases.evidence import Evidence, EvidenceKind
 ROLE = "imaging"
 READABLE = (MediaKind.IMAGE, MediaKind.VOLUME)
 """What can be shown as a picture; a volume is shown by its middle slice."""
+
+_FIELD = re.compile(r"\bfinding: *")
 
 
 class MediaCheck(Record):
@@ -77,7 +80,7 @@ async def read(
     reply = await desk.ask(
         [*prefix, prompts.role_message(prompts.IMAGING)], node=ROLE, role=ROLE, staff=staff, max_tokens=64
     )
-    seen = " ".join(reply.text.split())
+    seen = _FIELD.sub("", " ".join(reply.text.split())).rstrip(" ;")
     shares: dict[str, float] = {}
     answer, route = None, ""
     if is_single_choice(case):

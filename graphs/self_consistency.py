@@ -72,12 +72,13 @@ async def _opinion(run: Run, task: SpecialistTask) -> Opinion:
     assert isinstance(config, Config)
     desk, number = run.desk, task["sample"]
     case, mapping = shuffle_options(task["case"], number if config.shuffles else 0)
-    sees = desk.ward.chat_sees_images
-    images = await imaging.pictures(desk, case, task["checks"]) if case.all_media and (sees or desk.ward.vision) else ()
-    turn = Turn(
-        desk, case, task["evidence"], prompts.DIRECT, "sample", task["role"], tuple(images),
-        "vision" if images and not sees else "chat", is_brief=True,
-    )  # fmt: skip
+    images: tuple[str, ...] = ()
+    if case.all_media and desk.ward.chat_sees_images:
+        images = await imaging.pictures(desk, case, task["checks"])
+    elif case.all_media and desk.ward.vision is not None:
+        opinion, _ = await imaging.read(desk, case, task["checks"])
+        return opinion.model_copy(update={"role": task["role"], "answer": unmap(opinion.answer, mapping)})
+    turn = Turn(desk, case, task["evidence"], prompts.DIRECT, "sample", task["role"], images, is_brief=True)
     opinion = await turn.reason_then_weigh(weighs_options=False, temperature=config.temperature, sample=number)
     return opinion.model_copy(update={"answer": unmap(opinion.answer, mapping)})
 
