@@ -61,6 +61,11 @@ def build(page: Page) -> gr.Blocks:
                     model = gr.Dropdown(
                         page.models, value=page.models[0], label="Model", elem_id="wr-model", filterable=False
                     )
+                    exam = gr.Checkbox(
+                        value=False,
+                        label="Exam question: answer it even if it describes an emergency",
+                        elem_id="wr-exam",
+                    )
                     parts["run"] = gr.Button("Ask the panel", variant="primary", elem_id="wr-run")
                     parts["stop"] = gr.Button("Stop", variant="stop", visible=False, elem_id="wr-stop")
                 with gr.Column(scale=9, min_width=300, elem_classes="wr-result"):
@@ -106,7 +111,7 @@ def build(page: Page) -> gr.Blocks:
             page.load_example, [session, example], [session, question, options, preview, parts["header"]], **private
         )
         parts["run"].click(
-            _spread(page.run, order), [session, question, options, given, strategy, model], outputs,
+            _spread(page.run, order), [session, question, options, given, strategy, model, exam], outputs,
             concurrency_limit=SESSIONS, **private,
         )  # fmt: skip
         parts["stop"].click(page.stop, session, None, concurrency_limit=SESSIONS, **private)
@@ -134,9 +139,16 @@ def _spread(handler: Callable[..., AsyncIterator[dict[str, Any]]], order: list[s
     """Gradio wants a value for each output; the parts a handler does not name stay as they are."""
 
     async def spread(
-        session: Session, question: str, options: str, paths: Any, strategy: str, model: str, request: gr.Request
+        session: Session,
+        question: str,
+        options: str,
+        paths: Any,
+        strategy: str,
+        model: str,
+        exam: bool,
+        request: gr.Request,
     ) -> AsyncIterator[list[Any]]:
-        async for changed in handler(session, question, options, paths, strategy, model, request):
+        async for changed in handler(session, question, options, paths, strategy, model, exam, request):
             yield [changed.get(name, gr.skip()) for name in order]
 
     return spread

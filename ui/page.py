@@ -86,6 +86,7 @@ class Page:
         paths: list[str] | None,
         strategy: str,
         model: str,
+        is_exam: bool,
         request: gr.Request,
     ) -> AsyncIterator[dict[str, Any]]:
         """Adjudicate what the form holds; yields what of the page changed."""
@@ -107,9 +108,10 @@ class Page:
             return
         try:
             assert session.case is not None
-            session.warn_of_red_flags()
+            if not is_exam:
+                session.warn_of_red_flags()
             yield self.view(session, is_first=True)
-            opening = self.open_ward(session, model)
+            opening = self.open_ward(session, model, is_exam)
             while not (await asyncio.wait({opening}, timeout=1.0))[0]:
                 yield self.tick(session)
             ward = await opening
@@ -127,12 +129,12 @@ class Page:
             )
         yield self.view(session)
 
-    def open_ward(self, session: Session, model: str) -> "asyncio.Task[Ward]":
+    def open_ward(self, session: Session, model: str, is_exam: bool) -> "asyncio.Task[Ward]":
         """Opens models and index beside the event loop. An emergency needs no index."""
         assert session.case is not None
         has_images, retrieves = bool(session.case.all_media), not session.timeline.red_flags
         return asyncio.create_task(
-            asyncio.to_thread(self.house.ward, model, has_images=has_images, retrieves=retrieves)
+            asyncio.to_thread(self.house.ward, model, has_images=has_images, is_exam=is_exam, retrieves=retrieves)
         )
 
     async def stop(self, session: Session, request: gr.Request) -> None:

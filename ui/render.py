@@ -11,6 +11,7 @@ from collections.abc import Iterable
 _TEMPLATE_MARKS = str.maketrans({"{": "&#123;", "}": "&#125;", "$": "&#36;", "`": "&#96;"})
 _VOID = frozenset({"img", "br", "hr", "input"})
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
+_ADDRESS = re.compile(r"((?:https://|\b10\.\d{4,9}/)[^\s<>\"'`{}|\\^]*[^\s<>\"'`{}|\\^.,;:)\]])")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 
 
@@ -71,6 +72,24 @@ def prose(text: str) -> Html:
 
 def _inline(line: str) -> Html:
     return Html(_BOLD.sub(r"<strong>\1</strong>", escape(line.strip().lstrip("#").strip())))
+
+
+def linked(text: str) -> Html:
+    """Text whose https addresses and DOIs are links that tell the other side nothing of this page."""
+    parts: list[Html] = []
+    for piece in _ADDRESS.split(text):
+        if _ADDRESS.fullmatch(piece):
+            address = piece if piece.startswith("https://") else f"https://doi.org/{piece}"
+            parts.append(tag("a", piece, href=address, target="_blank", rel="noopener noreferrer nofollow"))
+        else:
+            parts.append(escape(piece))
+    return join(parts)
+
+
+def sentence(text: str) -> str:
+    """With a capital letter, and a full stop where it ends without a mark."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if not text or text[-1] in ".!?…)" else ".")
 
 
 def percent(probability: float) -> str:

@@ -36,14 +36,14 @@ class House:
         self._vision: BaseChatModel | None = None
         self._search: Search | None = None
         self._tried: set[str] = set()
-        self._lock = threading.RLock()
+        self._locks = {name: threading.Lock() for name in ("chat", "vision", "search")}
 
     def chat(self, spec: str | None = None) -> "BaseChatModel":
         """The chat model of a spec string, by default the settings'. Raises ModelError, SettingsError."""
         from models.specs import open_chat_model
 
         spec = spec or self.settings.model
-        with self._lock:
+        with self._locks["chat"]:
             if spec not in self._chat:
                 self._chat[spec] = open_chat_model(spec, self.settings)
             return self._chat[spec]
@@ -54,7 +54,7 @@ class House:
 
         if self.settings.vision_model is None:
             return None
-        with self._lock:
+        with self._locks["vision"]:
             if "vision" not in self._tried:
                 self._tried.add("vision")
                 try:
@@ -69,7 +69,7 @@ class House:
 
         if self.settings.evidence_k == 0:
             return None
-        with self._lock:
+        with self._locks["search"]:
             if "search" not in self._tried:
                 self._tried.add("search")
                 try:
@@ -126,6 +126,7 @@ def round_settings(settings: Settings, *, is_exam: bool = False) -> RoundSetting
     """What of the machine's settings concerns a round; the rest keeps the round's own defaults."""
     return RoundSettings(
         evidence_k=settings.evidence_k,
+        specialists=settings.specialists,
         deidentify=settings.deidentify,
         agent_timeout_s=settings.request_timeout_s,
         max_calls=settings.max_calls,

@@ -76,9 +76,13 @@ def test_nothing_a_model_wrote_is_markup():
 @pytest.mark.parametrize(
     ("outcome", "fields", "expected"),
     [
-        (Outcome.ABSTAINED, {"answer": None, "reason": "the panel is tied"}, ("abstained", "No answer given", "tied")),
-        (Outcome.ESCALATED, {"reason": "a safety note"}, ("Passed to a person", "a safety note")),
-        (Outcome.FAILED, {"answer": None, "reason": "nobody answered"}, ("No verdict", "nobody answered")),
+        (
+            Outcome.ABSTAINED,
+            {"answer": None, "reason": "the panel is tied"},
+            ("abstained", "No answer given", "The panel is tied."),
+        ),
+        (Outcome.ESCALATED, {"reason": "a safety note"}, ("Passed to a person", "A safety note.")),
+        (Outcome.FAILED, {"answer": None, "reason": "nobody answered"}, ("No verdict", "Nobody answered.")),
         (
             Outcome.EMERGENCY,
             {"answer": None, "safety_flags": ("Cardiac arrest",), "citations": (), "evidence": ()},
@@ -142,11 +146,15 @@ def test_a_span_that_does_not_fit_the_passage_marks_nothing(start, end):
     assert "<mark>" not in evidence.marked_passage("short passage", start, end)
 
 
-@pytest.mark.parametrize(
-    "source", ["javascript:alert(1)", 'https://x" onclick="y', "Smith 2020", "http://plain.example"]
-)
+@pytest.mark.parametrize("source", ["javascript:alert(1)", "Smith 2020", "http://plain.example", "https://"])
 def test_only_https_addresses_and_dois_become_links(source):
     assert "<a " not in evidence.drawers((), (Evidence(id="x", source=source),))
+
+
+def test_an_address_ends_where_markup_would_begin():
+    shown = evidence.drawers((), (Evidence(id="x", source='https://a.example" onclick="y'),))
+    assert 'href="https://a.example"' in shown
+    assert "&quot; onclick=&quot;y" in shown
 
 
 def test_a_retracted_source_is_marked():
@@ -189,6 +197,18 @@ def test_parallel_specialists_stay_apart_and_a_failure_is_its_own():
     assert "Failed: timeout" in shown
     assert "1 failed" in shown
     assert "<script" not in shown
+
+
+def test_the_first_look_and_the_attending_are_two_rows_though_one_role_speaks():
+    first = Opinion(role="attending", answer="A").model_dump(mode="json")
+    last = Opinion(role="attending", answer="B").model_dump(mode="json")
+    line = fold(
+        Event(node="look", kind="started"),
+        Event(node="look", role="attending", kind="opinion", data=first),
+        Event(node="attending", kind="started"),
+        Event(node="attending", role="attending", kind="opinion", data=last),
+    )
+    assert [(row.node, row.opinion.answer) for row in line.rows] == [("look", "A"), ("attending", "B")]
 
 
 def test_evidence_is_counted_once_and_belongs_to_whoever_was_at_work():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from cases.case import Media
 from cases.evidence import Citation, CitationStatus, Evidence
-from ui.render import Html, join, percent, tag
+from ui.render import Html, join, linked, percent, tag
 
 STATUS_WORDS = {
     CitationStatus.EXACT: "Verified: exact words",
@@ -169,19 +169,10 @@ def _facts(item: Evidence) -> Html:
     warning = tag("p", "This source was retracted.", cls="wr-warnbox") if item.is_retracted else None
     facts = tag(
         "dl",
-        join(join((tag("dt", name), tag("dd", _linked(value)))) for name, value in rows if value),
+        join(join((tag("dt", name), tag("dd", linked(value)))) for name, value in rows if value),
         cls="wr-facts",
     )
     return join((warning, facts))
-
-
-def _linked(value: str) -> Html | str:
-    """A DOI or an https address as a link that tells the other side nothing of this page."""
-    text = value.strip()
-    address = f"https://doi.org/{text}" if text.startswith("10.") and "/" in text else text
-    if address.startswith("https://") and not any(mark in address for mark in " \"'<>"):
-        return tag("a", text, href=address, target="_blank", rel="noopener noreferrer nofollow")
-    return value
 
 
 def _pictures(item: Evidence, picture: Picture) -> Html | None:

@@ -98,11 +98,11 @@ class Timeline:
         return replace(self, rows=(*self.rows[: running[-1]], told, *self.rows[running[-1] + 1 :]), evidence=evidence)
 
     def _place(self, event: Event) -> int | None:
-        """The row an event belongs to: same role and node, else same role, else same node, the latest first."""
+        """The row an event belongs to: its node's, else one that is at work for its role, else one at work for nobody."""
         for matches in (
             lambda row: row.node == event.node and row.role == event.role,
-            lambda row: bool(event.role) and row.role == event.role,
             lambda row: row.node == event.node and not row.role,
+            lambda row: row.state == "running" and bool(event.role) and row.role == event.role,
             lambda row: row.state == "running" and not row.role,
         ):
             found = [i for i, row in enumerate(self.rows) if matches(row)]
@@ -119,7 +119,7 @@ def _told(row: Row, event: Event, at_s: float) -> Row:
     if event.kind == "failure":
         return replace(row, state="failed", failure=event.text, took_s=at_s - row.at_s, live="")
     opinion = Opinion.model_validate(event.data)
-    return replace(row, state="done", opinion=opinion, took_s=at_s - row.at_s, live="", role=row.role or opinion.role)
+    return replace(row, state="done", opinion=opinion, took_s=at_s - row.at_s, live="")
 
 
 def _settled(row: Row, at_s: float) -> Row:
@@ -172,8 +172,6 @@ def render(timeline: Timeline, *, is_open: bool = True, elapsed_s: float | None 
 def _row(row: Row, evidence: Sequence[Evidence]) -> Html:
     name, does = NODE_WORDS.get(row.node, (role_name(row.node), ""))
     who = role_name(row.role) if row.role and row.role != row.node else name
-    if row.node == "look" and row.role:
-        who = name
     mark = {"running": "working", "done": "done", "failed": "failed"}[row.state]
     took = "" if row.took_s is None or row.took_s < 0.05 else seconds(row.took_s)
     return tag(

@@ -14,11 +14,13 @@ from ui.render import (
     count,
     escape,
     join,
+    linked,
     percent,
     plural,
     prose,
     role_name,
     seconds,
+    sentence,
     tag,
 )
 
@@ -48,6 +50,8 @@ def verdict_card(verdict: Verdict, case: Case, notices: Sequence[str] = ()) -> H
 
     `notices`: what this machine could not offer the panel; shown, for it may have changed the answer.
     """
+    if verdict.outcome is Outcome.EMERGENCY:
+        return _emergency_card(verdict)
     main = join(
         (
             _section("Reasoning", _rationale(verdict)) if verdict.rationale else None,
@@ -76,6 +80,24 @@ def verdict_card(verdict: Verdict, case: Case, notices: Sequence[str] = ()) -> H
     )
 
 
+def _emergency_card(verdict: Verdict) -> Html:
+    """The warning, what to do, and the rules it rests on: nothing else competes with it."""
+    rules = tag("ul", *(tag("li", linked(note.message)) for note in verdict.critic_notes))
+    return tag(
+        "article",
+        emergency_banner(verdict.safety_flags),
+        tag(
+            "div",
+            _section("What to do now", prose(verdict.rationale)) if verdict.rationale else None,
+            _section("Rules that fired", rules) if verdict.critic_notes else None,
+            tag("p", sentence(verdict.reason), cls="wr-muted") if verdict.reason else None,
+            cls="wr-main",
+        ),
+        cls="wr-card wr-verdict wr-is-emergency",
+        aria_label="Verdict",
+    )
+
+
 def answer_text(verdict: Verdict, case: Case) -> str:
     """The answer in words: an option's label and text, the free answer, or what stands in its place."""
     if verdict.answer is None:
@@ -91,10 +113,18 @@ def answer_text(verdict: Verdict, case: Case) -> str:
 def _headline(verdict: Verdict, case: Case) -> Html:
     words = confidence_words(verdict.confidence)
     number = "" if verdict.confidence is None else f" · {percent(verdict.confidence)}"
-    pill = "wr-confidence" if verdict.confidence is not None else "wr-confidence wr-confidence-none"
-    facts = [f"{verdict.quorum.answered} of {plural(verdict.quorum.asked, 'agent')} answered"]
+    pill = "wr-confidence"
+    if verdict.confidence is None:
+        pill += " wr-confidence-none"
+    elif verdict.confidence < 0.5:
+        pill += " wr-confidence-low"
+    facts = []
+    if verdict.quorum.asked:
+        facts.append(f"{verdict.quorum.answered} of {plural(verdict.quorum.asked, 'agent')} answered")
     if verdict.quorum.failed:
         facts.append(f"{verdict.quorum.failed} failed")
+    if verdict.dissent:
+        facts.append(f"{plural(len(verdict.dissent), 'agent')} would answer differently")
     if verdict.citations:
         verified = sum(citation.is_verified for citation in verdict.citations)
         facts.append(f"{verified} of {plural(len(verdict.citations), 'citation')} verified")
@@ -104,7 +134,7 @@ def _headline(verdict: Verdict, case: Case) -> Html:
         "div",
         tag("p", OUTCOME_WORDS[verdict.outcome], cls="wr-eyebrow"),
         tag("h2", answer_text(verdict, case), cls="wr-answer"),
-        tag("p", verdict.reason, cls="wr-reason") if verdict.reason else None,
+        tag("p", sentence(verdict.reason), cls="wr-reason") if verdict.reason else None,
         tag(
             "p",
             tag("span", words + number, cls=pill) if verdict.answer is not None else None,
@@ -116,8 +146,6 @@ def _headline(verdict: Verdict, case: Case) -> Html:
 
 
 def _flags(verdict: Verdict) -> Html | None:
-    if verdict.outcome is Outcome.EMERGENCY:
-        return emergency_banner(verdict.safety_flags)
     if not verdict.safety_flags:
         return None
     return tag(
@@ -264,7 +292,9 @@ def _cost(verdict: Verdict) -> Html:
     base = verdict.baseline_usage
     table = tag(
         "table",
-        tag("thead", tag("tr", tag("td"), *(tag("th", name, scope="col") for name in ("calls", "tokens", "time")))),
+        tag(
+            "thead", tag("tr", tag("td"), *(tag("th", name, scope="col") for name in ("calls", "tokens", "model time")))
+        ),
         tag("tbody", row("This run", verdict.usage), row("Single pass", base, base.calls > 0)),
         cls="wr-cost",
     )
