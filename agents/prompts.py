@@ -25,7 +25,8 @@ FORM = (
     " findings: the facts of the case that decide, each in at most 6 words. "
     "rationale: one sentence of at most 20 words."
 )
-QUOTES = " citations: words copied from the evidence that support it, or none."
+QUOTES = " citations: at most 12 words copied from inside the quotation marks of the evidence, or none."
+TITLE_WORDS = 8
 OUTLOOK = " would_change: a test result or finding, still unknown, that would change your answer, in at most 8 words."
 
 DIRECT = "Answer the question."
@@ -109,12 +110,12 @@ def media_name(number: int, medium: Media) -> str:
 
 
 def evidence_text(evidence: Sequence[Evidence], words: int) -> str:
-    """Numbered evidence, each with title and year, cut to so many words."""
+    """Numbered evidence: a short title, the year, and the text in quotation marks, cut to so many words."""
     lines = ["Evidence:"]
     for number, piece in enumerate(evidence, start=1):
-        year = f", {piece.published.year}" if piece.published else ""
+        year = f" {piece.published.year}" if piece.published else ""
         warning = " RETRACTED" if piece.is_retracted else ""
-        lines.append(f"[{number}] {piece.title}{year}{warning}: {shorten(piece.text, words)}")
+        lines.append(f'[{number}] {shorten(piece.title, TITLE_WORDS)}{year}{warning}: "{shorten(piece.text, words)}"')
     return "\n".join(lines)
 
 

@@ -14,8 +14,8 @@ from agents.opinion import Diagnosis, Opinion, Request
 from cases.case import Case, TaskKind
 from cases.evidence import Citation, Evidence
 
-Phrase = Annotated[str, StringConstraints(max_length=70)]
-Sentence = Annotated[str, StringConstraints(max_length=220)]
+Phrase = Annotated[str, StringConstraints(max_length=60)]
+Sentence = Annotated[str, StringConstraints(max_length=180)]
 Name = Annotated[str, StringConstraints(max_length=80)]
 
 
@@ -29,7 +29,7 @@ class Quote(Form):
     """A span copied from one numbered piece of evidence."""
 
     evidence: int = Field(ge=1, le=99)
-    quote: Annotated[str, StringConstraints(max_length=110)]
+    quote: Annotated[str, StringConstraints(max_length=100)]
 
 
 class TriageForm(Form):
@@ -75,7 +75,7 @@ def opinion_form(
     """
     fields: dict[str, Any] = {"findings": (list[Phrase], Field(min_length=1, max_length=most_findings))}
     if cites:
-        fields["citations"] = (list[Quote], Field(max_length=2))
+        fields["citations"] = (list[Quote], Field(max_length=2 if foresees else 1))
     fields["rationale"] = (Sentence, ...)
     if not answers:
         pass

@@ -25,7 +25,7 @@ class RoundSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     evidence_k: int = Field(default=2, ge=0, le=64, description="Passages shown to the panel; 0 turns retrieval off.")
-    evidence_words: int = Field(default=90, ge=10, description="A passage is shown up to this many words.")
+    evidence_words: int = Field(default=70, ge=10, description="A passage is shown up to this many words.")
     retrieve: Literal["never", "panel", "always"] = Field(
         default="panel", description="panel: only when specialists are convened; always: before the first pass too."
     )
@@ -37,7 +37,7 @@ class RoundSettings(BaseModel):
     margin_below: float = Field(
         default=0.25, ge=0, le=1, description="Convene when the two likeliest options are closer than this."
     )
-    specialists: int = Field(default=3, ge=1, le=12, description="How many specialists a panel has.")
+    specialists: int = Field(default=2, ge=1, le=12, description="How many specialists a panel has.")
     asks_triage_model: bool = Field(
         default=False, description="One small call for acuity and specialties, after the rules."
     )

@@ -117,7 +117,7 @@ async def test_a_slow_model_runs_out_of_seconds_and_the_verdict_says_so():
 
 async def test_an_agent_that_hangs_is_timed_out_and_the_others_are_heard():
     hangs = Rule(pattern="pulmonology specialist", delay_s=30)
-    house = ward(hangs, *answering("B", UNSURE), settings={"agent_timeout_s": 0.5, "specialists": 3})
+    house = ward(hangs, *answering("B", UNSURE), settings={"agent_timeout_s": 2.0, "specialists": 3})
     verdict = await asyncio.wait_for(adjudicate_case(case(), "round", house), 10)
     assert verdict.answer == "B"
     assert [(f.role, f.kind) for f in verdict.quorum.failures] == [("pulmonology", FailureKind.TIMEOUT)]

@@ -84,5 +84,5 @@ async def test_the_round_asks_the_critic_model_only_by_setting():
     asked = await adjudicate_case(case(), "round", ward(*rules, settings={"asks_critic_model": True}))
     assert "Dose unclear." not in [n.message for n in plain.critic_notes]
     assert "Dose unclear." in [n.message for n in asked.critic_notes]
-    assert asked.quorum.asked == 6
+    assert asked.quorum.asked == 5
     assert form("B")
