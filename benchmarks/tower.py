@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cases.settings import load_settings
 from models.tower import SHIPPED, Tower, build_untrained, load_tower
 from training.images import MODALITIES, SEED, TASKS, ImageRow, load_rows, split
-from training.tower import TEMPLATES, prompts
+from training.tower import TEMPLATES, TowerSettings, last_maps, prompts, views_of
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -48,20 +48,20 @@ def entry(predicted: Sequence[str], truth: Sequence[str]) -> dict[str, Any]:
             "balanced": balanced}  # fmt: skip
 
 
-def encode(tower: Tower, rows: Sequence[ImageRow]) -> tuple[np.ndarray, np.ndarray]:
-    """(unit vectors, pooled feature maps) of the rows."""
-    import torch
-    from PIL import Image
+def frozen_maps(tower: Tower, rows: Sequence[ImageRow], views: int, cache: Path | None) -> Any:
+    """(n, c, h, w) of the images as they are; the same for every tower, so computed once."""
+    return views_of(tower.model, tower.preprocess, rows, TowerSettings(views=views), cache)[:, 0]
 
-    vectors, pooled = [], []
+
+def encode(tower: Tower, maps: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(unit vectors, pooled feature maps) from `frozen_maps`."""
+    import torch
+
     with torch.inference_mode():
-        for start in range(0, len(rows), 16):
-            images = [Image.open(row.path).convert("RGB") for row in rows[start : start + 16]]
-            features = tower.feature_maps(images).mean((2, 3))
-            vector = tower.model.visual.head(features)
-            vectors.append((vector / vector.norm(dim=1, keepdim=True)).numpy())
-            pooled.append(features.numpy())
-    return np.concatenate(vectors), np.concatenate(pooled)
+        parts = [last_maps(tower.model.visual, part.float(), 0).mean((2, 3)) for part in maps.split(32)]
+        pooled = torch.cat(parts)
+        vectors = torch.nn.functional.normalize(tower.model.visual.head(pooled), dim=-1)
+    return vectors.numpy(), pooled.numpy()
 
 
 def class_vectors(tower: Tower, groups: Sequence[Sequence[str]]) -> np.ndarray:
@@ -139,8 +139,9 @@ def brain(tower: Tower, untrained: Tower, data: Path) -> dict[str, Any]:
     rows = [ImageRow(r["id"], "brain_mri", data / "brain_mri" / r["images"][0], r["id"], "C", {}) for r in records]
     truth = [r["answer"] for r in records]
     folds = StratifiedKFold(5, shuffle=True, random_state=SEED)
-    columns = {"tower vectors": encode(tower, rows)[0], "tower features": encode(tower, rows)[1],
-               "ImageNet features": encode(untrained, rows)[1]}  # fmt: skip
+    maps = frozen_maps(untrained, rows, 1, None)
+    vectors, features = encode(tower, maps)
+    columns = {"tower vectors": vectors, "tower features": features, "ImageNet features": encode(untrained, maps)[1]}
     return {name: entry(list(cross_val_predict(linear(), x, truth, cv=folds)), truth) for name, x in columns.items()}
 
 
@@ -152,14 +153,20 @@ def main(
     data: Annotated[Path, typer.Option(help="The multimodal folder.")],
     shuffled: Annotated[Path, typer.Option(help="Folder of a tower trained with --shuffle-labels.")],
     out: Path = RESULTS,
+    cache: Annotated[Path | None, typer.Option(help="The --cache file of training.tower, to save time.")] = None,
 ) -> None:
+    import torch
+
+    torch.set_num_threads(1)
     began = time.perf_counter()
     models_dir = load_settings().models_dir
     train_rows, test_rows = split(load_rows(data))
     untrained = Tower(*build_untrained(models_dir), revision="untrained")
     towers = {"trained": load_tower(models_dir), "untrained": untrained, "shuffled": load_tower(models_dir, shuffled)}
-    train = {name: encode(tower, train_rows) for name, tower in towers.items()}
-    test = {name: encode(tower, test_rows) for name, tower in towers.items()}
+    train_maps = frozen_maps(untrained, train_rows, TowerSettings().views if cache else 1, cache)
+    test_maps = frozen_maps(untrained, test_rows, 1, cache and cache.with_suffix(".test.safetensors"))
+    train = {name: encode(tower, train_maps) for name, tower in towers.items()}
+    test = {name: encode(tower, test_maps) for name, tower in towers.items()}
     table: dict[str, dict[str, Any]] = {}
     for task in TASKS:
         most = Counter(known(train_rows, task)[1]).most_common(1)[0][0]

@@ -23,11 +23,12 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.tower import entry, known, shown
+from benchmarks.tower import entry, frozen_maps, known, shown
 from cases.settings import load_settings
 from models.embedded_vlm import SHIPPED, EmbeddedVLM, load_network, parse_reply
-from models.vision_language import VisionLanguage, prompt
+from models.vision_language import VisionLanguage, prompt, visual_features
 from training.images import SEED, TASKS, ImageRow, load_rows, split
+from training.tower import last_maps
 
 RESULTS = Path(__file__).parent / "results"
 SCORED = ("breast_finding", "retinopathy", "retinopathy_referable", "view", "maculopathy", "platelets")
@@ -83,6 +84,7 @@ def main(
     data: Annotated[Path, typer.Option(help="The multimodal folder.")],
     shuffled: Annotated[Path | None, typer.Option(help="Folder of a VLM trained with --shuffle-labels.")] = None,
     out: Path = RESULTS,
+    cache: Annotated[Path | None, typer.Option(help="The --cache file of benchmarks/tower.py, to save time.")] = None,
 ) -> None:
     import torch
     from PIL import Image
@@ -94,10 +96,9 @@ def main(
     model = EmbeddedVLM.from_weights(models_dir)
     network = model.network
     control = load_network(models_dir, shuffled) if shuffled else None
-    used = [i for i, row in enumerate(test) if any(task in row.facts for task in SCORED)]
-    test = [test[i] for i in used]
+    maps = frozen_maps(network.tower, test, 1, cache and cache.with_suffix(".test.safetensors")).split(16)
     with torch.inference_mode():
-        features = torch.cat([network.features([Image.open(row.path)]) for row in test])
+        features = torch.cat([visual_features(last_maps(network.tower.model.visual, part.float(), 0)) for part in maps])
         grey = network.features([Image.new("RGB", (320, 320), (128, 128, 128))])[0]
     read = (time.perf_counter() - began, time.perf_counter())
     tasks = {task: measure(network, control, train, test, features, grey, features, task) for task in SCORED}
