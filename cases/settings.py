@@ -36,7 +36,8 @@ class Settings(BaseSettings):
     )
     strategy: str = "round"
     concurrency: int = Field(default=2, ge=1, le=4096, description="Cases adjudicated at a time.")
-    evidence_k: int = Field(default=4, ge=0, le=64, description="Passages shown to the panel.")
+    evidence_k: int = Field(default=2, ge=0, le=64, description="Passages shown to the panel; 0 turns retrieval off.")
+    specialists: int = Field(default=2, ge=1, le=12, description="How many specialists a panel has.")
     max_calls: int = Field(default=24, ge=1, description="Model calls that one case may cost.")
     max_tokens: int = Field(default=24_000, ge=1, description="Prompt and reply tokens that one case may cost.")
     max_seconds: float = Field(default=900.0, gt=0, description="Wall seconds that one case may take.")
