@@ -22,6 +22,7 @@ from cases.errors import CaseError, WardroundError
 from graphs.trajectory import Feedback, Trajectory
 from ui import uploads
 from ui.guard import owner_of
+from ui.panels import case as case_panel
 from ui.panels import evidence, notices, talk, timeline, trajectory, verdict
 from ui.session import Session, case_from, form_options, form_text
 from ui.wiring import House
@@ -219,7 +220,7 @@ class Page:
         if is_first:
             has_media = bool(case and case.all_media)
             page["header"] = notices.header(notices.mode_label(has_media))
-            page["case"] = notices.case_summary(case, _thumbnails(case)) if case else ""
+            page["case"] = case_panel.case_summary(case, _thumbnails(case)) if case else ""
             page |= {"thread": "", "saved": "", "correction": ""}
         return page
 
@@ -282,4 +283,4 @@ def _thumbnails(case: Case) -> list[str]:
 
 
 def _previews(case: Case) -> str:
-    return notices.previews(case, _thumbnails(case)) if case.all_media else ""
+    return case_panel.previews(case, _thumbnails(case)) if case.all_media else ""

@@ -14,12 +14,13 @@ from agents.opinion import (
     Quorum,
     Verdict,
 )
+from cases.case import Finding, Visit
 from cases.errors import CaseError
 from cases.evidence import Citation, CitationStatus, Evidence
 from graphs.run import Event
 from models.usage import Usage
 from ui.followup import Turn
-from ui.panels import evidence, notices, talk, timeline, verdict
+from ui.panels import case, evidence, notices, talk, timeline, verdict
 
 QUOTE = "the occluded vessel is most often the right coronary artery"
 START = PASSAGES[0].text.index(QUOTE)
@@ -250,3 +251,16 @@ def test_the_notice_and_the_mode_are_in_the_header():
         assert "Not a medical device. A person decides." in header
     assert "Text-only mode" in text_only
     assert "Image mode" in images
+
+
+def test_the_case_panel_shows_what_the_agents_will_read():
+    visit = Visit(
+        offset_days=21,
+        findings=(Finding(name="creatinine", value=1.9, unit="mg/dL"), Finding(name="fever", is_present=False)),
+        note="Worse.",
+    )
+    full = CHEST_PAIN.model_copy(update={"visits": (visit,), "context": f"Note {BAD}"})
+    shown = case.case_summary(full, [])
+    for words in ("58 years, male", "hypertension", "day 21", "creatinine 1.9 mg/dL", "no fever", "Worse.", "Aortic"):
+        assert words in shown, words
+    assert "<script" not in shown

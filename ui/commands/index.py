@@ -42,7 +42,7 @@ def info() -> None:
 @app.command("search")
 def search(
     query: Annotated[str, typer.Argument(help="What to look for.")],
-    k: Annotated[int, typer.Option(min=1, max=64, help="How many.")] = 4,
+    k: Annotated[int, typer.Option("-k", "--top", min=1, max=64, help="How many.")] = 4,
 ) -> None:
     """Search the default index, as an agent would."""
     from cases.settings import load_settings

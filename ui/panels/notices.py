@@ -1,6 +1,5 @@
 """What stays in view: the intended-use notice, the mode label, and messages about a request that cannot be done."""
 
-from cases.case import Case
 from cases.errors import WardroundError
 from ui.render import Html, join, tag
 
@@ -66,59 +65,6 @@ def empty_state() -> Html:
     )
 
 
-def case_summary(case: Case, thumbnails: list[str]) -> Html:
-    """The case as it was given, above the panel's work. `thumbnails` are data URLs in the order of the media."""
-    patient = case.patient
-    facts = [
-        f"{patient.age_years:g} years" if patient.age_years is not None else None,
-        patient.sex,
-        "pregnant" if patient.is_pregnant else None,
-        *patient.history,
-    ]
-    images = tag(
-        "div",
-        *(
-            tag("img", src=url, alt=media_label(case, index), title=media_label(case, index), loading="lazy")
-            for index, url in enumerate(thumbnails)
-        ),
-        cls="wr-thumbs",
-    )
-    options = tag(
-        "ul",
-        *(tag("li", tag("b", label), " ", text) for label, text in (case.options or {}).items()),
-        cls="wr-options",
-    )
-    first = " ".join((case.context or case.question).split())
-    return tag(
-        "details",
-        tag(
-            "summary",
-            tag("span", "Case", cls="wr-eyebrow"),
-            tag("span", first, cls="wr-casehead wr-muted"),
-        ),
-        tag("p", ", ".join(fact for fact in facts if fact), cls="wr-muted") if any(facts) else None,
-        tag("p", case.context, cls="wr-casetext") if case.context else None,
-        tag("p", case.question, cls="wr-casetext"),
-        options if case.options else None,
-        images if thumbnails else None,
-        open=bool(thumbnails),
-        cls="wr-card wr-case",
-        aria_label="The case",
-    )
-
-
-def previews(case: Case, thumbnails: list[str]) -> Html:
-    """The images that come with an example, under the form."""
-    return tag(
-        "div",
-        *(
-            tag("img", src=url, alt=media_label(case, i), title=media_label(case, i))
-            for i, url in enumerate(thumbnails)
-        ),
-        cls="wr-thumbs",
-    )
-
-
 def saved(thumb: str | None, correction: str) -> Html:
     """Feedback was stored, and what of it."""
     said = {"up": "You agreed", "down": "You disagreed"}.get(thumb or "", "Noted")
@@ -134,13 +80,6 @@ def no_runs() -> Html:
         tag("p", "Runs of this session are listed here with every prompt and reply.", cls="wr-muted"),
         cls="wr-card",
     )
-
-
-def media_label(case: Case, index: int) -> str:
-    """'CR chest PA', or the file's name where nothing is known of the image."""
-    media = case.all_media[index]
-    known = " ".join(part for part in (media.modality, media.body_region, media.view) if part)
-    return known or media.path.name
 
 
 def about(rows: list[tuple[str, str]]) -> Html:

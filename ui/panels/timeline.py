@@ -98,7 +98,7 @@ class Timeline:
         return replace(self, rows=(*self.rows[: running[-1]], told, *self.rows[running[-1] + 1 :]), evidence=evidence)
 
     def _place(self, event: Event) -> int | None:
-        """The row an event belongs to: its node's, else one that is at work for its role, else one at work for nobody."""
+        """The row an event belongs to: its node's, else one at work for its role, else one at work for nobody."""
         for matches in (
             lambda row: row.node == event.node and row.role == event.role,
             lambda row: row.node == event.node and not row.role,
