@@ -81,7 +81,9 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     _write_jsonl(out / "train.jsonl", direct_rows(train, SEED))
     _write_jsonl(out / "held_out.jsonl", [case.model_dump(mode="json") for case in held])
-    settings = SFTSettings(lora=LoraSettings(r=8, alpha=16, last_layers=8), batch=4, max_minutes=minutes)
+    settings = SFTSettings(
+        lora=LoraSettings(r=8, alpha=16, last_layers=8), learning_rate=1e-4, batch=4, max_minutes=minutes
+    )
     train_sft(
         folder, out / "train.jsonl", out / "peft", settings, base=BASE, licence="; ".join(SOURCES.values()),
         notes=provenance(overlap, flagged),

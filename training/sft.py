@@ -8,6 +8,7 @@ replies only, nothing is reported anywhere, float32 without gradient checkpointi
 hash, the settings, the versions and the loss curve lies beside the adapter. More than one GPU: `accelerate launch`.
 """
 
+import math
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -43,7 +44,10 @@ class SFTSettings(Record):
     epochs: float = Field(default=1.0, gt=0)
     max_steps: int = Field(default=-1, description="Stops there whatever the epochs say; -1: epochs decide.")
     max_minutes: float | None = Field(
-        default=None, gt=0, description="Stops at the first step past so many minutes and keeps what was learnt."
+        default=None,
+        gt=0,
+        description="Stops at the first step past so many minutes. The learning rate falls with steps or time, "
+        "whichever is further, so that a run cut short still ends at a low rate.",
     )
     batch: int = Field(default=4, ge=1, description="Rows per device and forward pass.")
     accumulation: int = Field(default=1, ge=1)
@@ -179,7 +183,7 @@ def _trainer(model: Any, tokenizer: Any, dataset: Any, validation: Any, out: Pat
         disable_tqdm=True,
         dataloader_pin_memory=not is_cpu,
     )
-    trainer = SFTTrainer(
+    trainer: Any = SFTTrainer(
         model=model,
         args=args,
         train_dataset=dataset,
@@ -188,19 +192,38 @@ def _trainer(model: Any, tokenizer: Any, dataset: Any, validation: Any, out: Pat
         peft_config=lora_config(settings.lora, model.config.get_text_config().num_hidden_layers),
     )
     if settings.max_minutes is not None:
-        trainer.add_callback(_stop_after(settings.max_minutes))
+        _limit_time(trainer, settings.max_minutes, settings.warmup)
     return trainer
 
 
-def _stop_after(minutes: float) -> Any:
+def cosine_share(progress: float, warmup: float) -> float:
+    """Share of the peak learning rate at `progress` in [0, 1]: linear warm-up, then half a cosine down to 0."""
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
+
+
+def _limit_time(trainer: Any, minutes: float, warmup: float) -> None:
+    """Stop the trainer after so many minutes, with a schedule that knows of the limit."""
+    from torch.optim.lr_scheduler import LambdaLR
     from transformers import TrainerCallback
 
-    class StopAfter(TrainerCallback):
-        def __init__(self) -> None:
-            self.started = time.monotonic()
+    started = time.monotonic()
 
+    def spent() -> float:
+        return (time.monotonic() - started) / (minutes * 60)
+
+    def create_scheduler(num_training_steps: int, optimizer: Any = None) -> Any:
+        def share(step: int) -> float:
+            return cosine_share(max((step + 1) / (num_training_steps + 1), spent()), warmup)
+
+        trainer.lr_scheduler = LambdaLR(optimizer or trainer.optimizer, share)
+        return trainer.lr_scheduler
+
+    class StopAfter(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             del args, state, kwargs
-            control.should_training_stop |= time.monotonic() - self.started > minutes * 60
+            control.should_training_stop |= spent() > 1
 
-    return StopAfter()
+    trainer.create_scheduler = create_scheduler
+    trainer.add_callback(StopAfter())

@@ -13,7 +13,7 @@ from training.adapters import ship, write_gguf_adapter
 from training.card import read_card
 from training.choice_rows import direct_rows
 from training.grpo import GRPOSettings, reward_function, train_grpo
-from training.sft import LoraSettings, SFTSettings, train_sft
+from training.sft import LoraSettings, SFTSettings, cosine_share, train_sft
 
 CASES = [
     Case(id=f"c{i}", question=f"q{i}?", options={"A": "x", "B": "y"}, gold=Gold(label="B"), split="train")
@@ -55,6 +55,22 @@ def test_gradient_reaches_the_last_layers_only(tiny: Path, tmp_path: Path) -> No
         assert {name.split(".layers.")[1].split(".")[0] for name in tensors.keys()} == {str(LAYERS - 1)}  # noqa: SIM118
     with pytest.raises(TrainingError, match="has 2 layers"):
         train_sft(tiny, tmp_path / "t.jsonl", tmp_path / "x", SFTSettings(lora=LoraSettings(last_layers=9)))
+
+
+def test_a_run_that_is_out_of_time_stops_and_keeps_what_it_learnt(tiny: Path, tmp_path: Path) -> None:
+    train = rows_file(tmp_path / "t.jsonl", ALWAYS_B)
+    card = train_sft(tiny, train, tmp_path / "out", SFTSettings(epochs=50, batch=2, max_minutes=1e-6))
+    assert card.steps == 1
+    assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
+
+
+def test_the_learning_rate_rises_falls_and_ends_at_nothing() -> None:
+    shares = [cosine_share(progress / 20, 0.05) for progress in range(21)]
+    assert shares[0] == 0
+    assert shares[1] == 1
+    assert shares[2:] == sorted(shares[2:], reverse=True)
+    assert shares[-1] == pytest.approx(0)
+    assert cosine_share(1.5, 0.05) == pytest.approx(0)
 
 
 def test_rows_that_teach_nothing_are_named(tiny: Path, tmp_path: Path) -> None:
