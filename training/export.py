@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -109,7 +109,7 @@ def export(
     return report
 
 
-@cache
+@lru_cache(maxsize=1024)
 def deidentified(text: str) -> str:
     """The text without identifiers, by `cases.deidentify`."""
     from cases.deidentify import deidentify_text
