@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 from rapidfuzz import fuzz
 
@@ -51,7 +52,10 @@ def _notes_on(who: str, opinion: Opinion, case: Case, evidence: Sequence[Evidenc
 async def criticise(
     desk: Desk, case: Case, evidence: Sequence[Evidence], opinions: Sequence[Opinion]
 ) -> CriticNote | None:
-    """One weakness that a model sees, or None. Raises a ModelError or BudgetExceeded."""
+    """One weakness that a model sees, or None; a critical one is a matter of safety and escalates the verdict.
+
+    Raises a ModelError or BudgetExceeded.
+    """
     words = desk.ward.settings.evidence_words
     question = prompts.CRITIC.format(opinions=prompts.opinions_text(opinions))
     messages = [*prompts.case_messages(case, evidence, evidence_words=words), prompts.role_message(question)]
@@ -60,7 +64,8 @@ async def criticise(
     assert isinstance(form, CriticForm)
     if form.weakness.strip().lower().rstrip(".") in ("none", ""):
         return None
-    return CriticNote(kind="missing", message=form.weakness.strip(), severity=form.severity)
+    kind: Literal["safety", "missing"] = "safety" if form.severity == "critical" else "missing"
+    return CriticNote(kind=kind, message=form.weakness.strip(), severity=form.severity)
 
 
 def _citation_notes(who: str, opinion: Opinion, evidence: Sequence[Evidence]) -> list[CriticNote]:

@@ -18,7 +18,7 @@ from cases.evidence import Evidence
 
 SYSTEM = (
     "You are a physician on a ward round. Reason only from the case and the evidence. "
-    "Write in English, in very few words. Quote evidence word for word or not at all."
+    "Write in {language}, in very few words. Quote evidence word for word or not at all."
 )
 
 FORM = (
@@ -62,7 +62,8 @@ def case_messages(
     text = case_text(case)
     if evidence:
         text += "\n\n" + evidence_text(evidence, evidence_words)
-    return [SystemMessage(SYSTEM), _with_images(text, case.all_media, images)]
+    language = "English" if case.language.startswith("en") else "the language of the case"
+    return [SystemMessage(SYSTEM.format(language=language)), _with_images(text, case.all_media, images)]
 
 
 def image_messages(case: Case, images: Sequence[str]) -> list[BaseMessage]:

@@ -9,7 +9,7 @@ from agents.ward import RoundSettings
 from cases.case import Case
 from graphs.run import Event, Run, node
 from graphs.state import RunState
-from knowledge.red_flags import find_red_flags
+from knowledge.red_flags import Severity, find_red_flags
 
 
 def admit(case: Case, settings: RoundSettings) -> Case:
@@ -34,10 +34,11 @@ async def intake(state: RunState, run: Run) -> dict[str, Any]:
     flags = find_red_flags(case)
     update: dict[str, Any] = {"checks": checks, "safety_flags": tuple(flag.message for flag in flags)}
     unreadable = [check for check in checks if not check.is_usable]
+    update["notes"] = [CriticNote(kind="safety", message=f"{flag.message} {flag.action}") for flag in flags]
     if unreadable:
         problems = "; ".join(f"image {check.number}: {check.problem}" for check in unreadable)
-        update["notes"] = [CriticNote(kind="missing", message=f"not read: {problems}")]
-    urgent = [flag for flag in flags if getattr(flag, "severity", "emergency") == "emergency"]
+        update["notes"].append(CriticNote(kind="missing", message=f"not read: {problems}"))
+    urgent = [flag for flag in flags if flag.severity is Severity.EMERGENCY]
     for flag in flags:
         run.emit(Event(node="intake", kind="note", text=flag.message, data=flag.model_dump(mode="json")))
     if urgent and settings.emergency_stops:

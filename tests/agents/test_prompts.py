@@ -94,3 +94,8 @@ def test_the_size_of_a_prompt_counts_text_and_images():
 def test_long_evidence_is_cut_where_it_says_so():
     assert prompts.shorten("one  two three", 3) == "one two three"
     assert prompts.shorten("one two three four", 3) == "one two three ..."
+
+
+def test_replies_are_wanted_in_english_or_in_the_language_of_the_case():
+    assert "Write in English" in prompts.case_messages(case())[0].content
+    assert "Write in the language of the case" in prompts.case_messages(case(language="ko"))[0].content

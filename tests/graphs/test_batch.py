@@ -141,13 +141,21 @@ async def test_a_full_disk_is_an_error_that_names_the_file_and_loses_nothing(tmp
 
 async def test_cancelling_leaves_whole_records_and_the_rest_for_later(tmp_path):
     slow = ward(Rule(anywhere="fever", delay_s=0.15, probabilities=SURE, has_schema=False), *answering("B", SURE))
-    task = asyncio.create_task(adjudicate_many(many(6), strategy="direct", ward=slow, out=tmp_path, concurrency=2))
-    await asyncio.sleep(0.5)
+    two_are_done = asyncio.Event()
+
+    def told(done, *rest) -> None:
+        if done >= 2:
+            two_are_done.set()
+
+    task = asyncio.create_task(
+        adjudicate_many(many(6), strategy="direct", ward=slow, out=tmp_path, concurrency=2, on_progress=told)
+    )
+    await two_are_done.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     before = len(read_verdicts(tmp_path))
-    assert 0 < before < 6
+    assert 2 <= before < 6
     summary = await adjudicate_many(many(6), strategy="direct", ward=slow, out=tmp_path, concurrency=6)
     assert (summary.done, summary.skipped) == (6, before)
 

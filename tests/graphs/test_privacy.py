@@ -107,3 +107,16 @@ async def test_pictures_are_in_no_checkpoint(tmp_path):
     rows = sqlite3.connect(tmp_path / "c.sqlite").execute("SELECT COUNT(*) FROM checkpoints").fetchone()[0]
     assert files_with(tmp_path / "c.sqlite", "data:image") == []
     assert stored < rows * size / 4
+
+
+async def test_only_our_own_records_are_rebuilt_from_a_checkpoint(tmp_path):
+    from pydantic import BaseModel
+
+    class Stranger(BaseModel):
+        name: str = "x"
+
+    async with open_checkpoints(tmp_path / "c.sqlite") as saver:
+        ours = saver.serde.loads_typed(saver.serde.dumps_typed(case().blinded()))
+        theirs = saver.serde.loads_typed(saver.serde.dumps_typed(Stranger()))
+    assert ours == case().blinded()
+    assert not isinstance(theirs, Stranger)
