@@ -1,7 +1,7 @@
-"""Ranking quality of words, meaning and both, on a BEIR folder: nDCG@10, recall@10, recall@100, MRR, paired differences.
+"""Ranking quality of words, meaning and both on a BEIR folder: nDCG@10, recall@10, recall@100, MRR, differences.
 
     python benchmarks/retrieval.py                                # ../shared/data/retrieval/bioasq_pubmedqa
-    python benchmarks/retrieval.py --data FOLDER --out FILE.md    # any folder with corpus.jsonl, queries.jsonl, qrels.tsv
+    python benchmarks/retrieval.py --data FOLDER --out FILE.md    # any folder with corpus, queries and qrels
 
 Intervals are 95 % percentile bootstrap over queries; a difference is paired by query. The control row ranks the same
 lists with the passages' identities shuffled: it must fall to chance.
@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file has a room's name: its folder must not come first
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder: this file has a room's name
 
 from cases.settings import load_settings
 from evaluation.metrics import ndcg, recall, reciprocal_rank
@@ -70,8 +70,8 @@ def main() -> None:
         runs["hybrid, shuffled"] = shuffled(runs["hybrid"], [str(name) for name in searcher.store.ids], seed=20260612)
         text = report(arguments.data.name, queries, relevant, runs)
         text += (
-            f"\nCorpus {manifest.count} passages, {len(queries)} queries; index {manifest.bytes / 1e6:.1f} MB, built in "
-            f"{build_s:.0f} s; {search_ms:.0f} ms per query with the query's embedding.\n"
+            f"\nCorpus {manifest.count} passages, {len(queries)} queries; index {manifest.bytes / 1e6:.1f} MB, "
+            f"built in {build_s:.0f} s; {search_ms:.0f} ms per query with the query's embedding.\n"
             f"\nCommand: `python benchmarks/retrieval.py`; encoder {encoder.name}@{encoder.revision}; {machine()}\n"
         )
     print(text)
@@ -155,8 +155,8 @@ def read_qrels(path: Path) -> dict[str, dict[str, float]]:
 def machine() -> str:
     packages = ("faiss-cpu", "bm25s", "sentence-transformers", "torch")
     return (
-        f"{os.cpu_count()} cores ({platform.machine()}), load {os.getloadavg()[1]:.1f}, Python {platform.python_version()}, "
-        + ", ".join(f"{name} {version(name)}" for name in packages)
+        f"{os.cpu_count()} cores ({platform.machine()}), load {os.getloadavg()[1]:.1f}, "
+        f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in packages)
     )
 
 

@@ -24,13 +24,15 @@ def _words(*alternatives: str) -> re.Pattern[str]:
 
 _HAVE = r"(?:has|have|had|is|are|was|were|does|do|did|feels?|felt)"
 _NEGATION = _words(
-    rf"(?:denie[sd]|denying|deny)(?:\s+(?:that\s+)?(?:he|she|they|it|the patient)\s+{_HAVE})?(?:\s+(?:any|having|a|an))*",
+    rf"(?:denie[sd]|denying|deny)(?:\s+(?:that\s+)?(?:he|she|they|it|the patient)\s+{_HAVE})?(?:\s+(?:any"
+    rf"|having|a|an))*",
     rf"{_HAVE}\s*(?:not|n['’]t)(?:\s+(?:yet|currently))?(?:\s+(?:have|had|been|having|report|present with|show|appear|"
     r"complain of|any|a|an|in|experience|feel|look|seem))*",
     r"(?:has|have) never (?:had|been|experienced)",
     r"without(?:\s+(?:any|associated|evidence of|signs? of))*",
     r"no longer(?:\s+(?:has|have|any))*",
-    r"no(?:\s+(?:history of|evidence of|signs? of|symptoms? of|associated|known|apparent|obvious|further|other|current))*",
+    r"no(?:\s+(?:history of|evidence of|signs? of|symptoms? of|associated|known|apparent"
+    r"|obvious|further|other|current))*",
     r"negative for",
     r"not",
     r"never",
@@ -48,7 +50,8 @@ _NEGATION = _words(
 _NOT_A_NEGATION = _words(
     r"not only",
     r"no(?:t)?\s+(?:relie\w+|improve\w*|change[sd]?|respond\w*|response|resol\w+|better|subsid\w+|helped|help|able)",
-    r"(?:does|did|do|has|have)\s*(?:not|n['’]t)\s+(?:relie\w+|improve\w*|change[sd]?|respond\w*|resol\w+|subsid\w+|help\w*)",
+    r"(?:does|did|do|has|have)\s*(?:not|n['’]t)\s+(?:relie\w+|improve\w*|change[sd]?|respond\w*"
+    r"|resol\w+|subsid\w+|help\w*)",
     r"without (?:relief|improvement|change|response|success|treatment|warning)",
     r"no (?:significant |known )?(?:past )?(?:medical|surgical|family|social|significant) history",
     r"no (?:medications?|allergies|prior|previous|past|trauma|injur\w+)",
@@ -66,16 +69,20 @@ _SCOPE_END = re.compile(
 )
 _NEGATED_AFTER = re.compile(
     r"^\W{0,3}(?:[\w/-]+[ ,]+){0,4}?(?:(?:was|were|is|are|has been|have been|had been)\s+)?"
-    r"(?:denied|ruled out|excluded|negative\b(?! for)|not (?:present|seen|found|observed|noted|reported|elicited|appreciated"
+    r"(?:denied|ruled out|excluded|negative\b(?! for)|not (?:present|seen|found|observed"
+    r"|noted|reported|elicited|appreciated"
     r"|palpable|heard|identified)|unlikely|resolved|has resolved|have resolved)\b"
-    r"|^\W{0,3}(?:is|are|was|were)\s+absent\b|^\s*[:=]\s*(?:no|none|absent|negative|nil|denied|not)\b|^\s*\((?:-|–|neg|no)\)",
+    r"|^\W{0,3}(?:is|are|was|were)\s+absent\b|^\s*[:=]\s*(?:no|none|absent|negative|nil|denied"
+    r"|not)\b|^\s*\((?:-|–|neg|no)\)",
     re.IGNORECASE,
 )
 _HISTORY = re.compile(
-    r"(?P<span>(?:\d+|one|two|three|four|five|six|seven|several|few|a|an)[\s-]+(?:second|minute|min|hour|hr|day|week|month)s?"
+    r"(?P<span>(?:\d+|one|two|three|four|five|six|seven|several|few|a|an)[\s-]+(?:second"
+    r"|minute|min|hour|hr|day|week|month)s?"
     r"['’]?[\s-]+)?\bhistory(?: is)?(?: \w+){0,2} (?:of|for)\b"
     r"|\b(?:previous(?:ly)?|prior|remote|status post|s/p|an old|recovered from|hospitali[sz]ed (?:for|with)|treated for"
-    r"|survived|diagnosed with|underwent|undergoing|since (?:his|her|the|an?)|past medical history\W+\w*|discharged after)\b",
+    r"|survived|diagnosed with|underwent|undergoing|since (?:his|her|the|an?)|past medical history\W+\w*"
+    r"|discharged after)\b",
     re.IGNORECASE,
 )
 _PRESENT_AGAIN = re.compile(
@@ -93,16 +100,19 @@ _RELATIVES = (
     r"|husband|wife|twin|parents)"
 )
 _OTHER_PERSON = re.compile(
-    rf"\bfamily history\b|\b{_RELATIVES}\b(?:,)?(?:\s+(?:also|who|recently|and \w+|both))*\s+(?:had|has|have|died|dies|suffer\w*"
+    rf"\bfamily history\b|\b{_RELATIVES}\b(?:,)?(?:\s+(?:also|who|recently|and \w+|both))*\s+(?:had"
+    rf"|has|have|died|dies|suffer\w*"
     rf"|was diagnosed|is diagnosed|with|was hospitali\w+|committed|developed|takes?)\b|\b{_RELATIVES}['’]s\b",
     re.IGNORECASE,
 )
 _HYPOTHETICAL = re.compile(
     r"\b(?:if|unless|should (?:he|she|you|symptoms)|risks? (?:of|for)|at risk|prevent\w*|prophyla\w+|screen\w* for"
-    r"|(?:concern\w*|worr\w+|afraid|fear\w*|anxious) (?:\w+ ){0,2}(?:about|of|for|that|he|she)|in case of|evaluat\w+ for"
+    r"|(?:concern\w*|worr\w+|afraid|fear\w*|anxious) (?:\w+ ){0,2}(?:about|of|for|that|he"
+    r"|she)|in case of|evaluat\w+ for"
     r"|to rule out|complications? (?:of|such as|includ\w+|like)|(?:can|may|might|could|would) (?:\w+ ){0,2}"
     r"(?:caus\w+|lead|develop|progress|result|occur|experience|increase|be)|warn\w* (?:\w+ ){0,3}(?:of|about|that)"
-    r"|counsel\w* (?:\w+ ){0,3}(?:about|on)|educat\w+ (?:\w+ ){0,3}(?:about|on)|likelihood of|chances? of|used (?:for|in|to)"
+    r"|counsel\w* (?:\w+ ){0,3}(?:about|on)|educat\w+ (?:\w+ ){0,3}(?:about|on)|likelihood of"
+    r"|chances? of|used (?:for|in|to)"
     r"|treatment (?:of|for)|patients? (?:with|who)|study|trial|investigat\w+)\b",
     re.IGNORECASE,
 )

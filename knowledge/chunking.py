@@ -75,7 +75,7 @@ def markdown_sections(text: str) -> Iterator[Section]:
 
 
 def pack(units: tuple[str, ...], *, window: int, overlap: int) -> Iterator[str]:
-    """Units joined into texts of at most `window` words; the last units of one text, up to `overlap` words, begin the next."""
+    """Units joined into texts of at most `window` words; the last `overlap` words or fewer begin the next text."""
     pieces = [part for unit in units for part in _fitting(unit, window)]
     current: list[str] = []
     is_new = False

@@ -19,14 +19,14 @@ ONTOLOGY_FILE = "human-phenotype-ontology/hp.obo"
 GUIDELINES_LICENCE = "MIT (summaries by open-medicine)"
 HPO_LICENCE = "HPO licence (free with attribution)"
 HPO_URL = "https://hpo.jax.org/browse/term/"
-MIN_PHENOTYPES = 4
-"""A disease with fewer annotated findings says too little to be evidence."""
+MIN_PHENOTYPES, MAX_PHENOTYPES = 4, 60
+"""A disease with fewer findings says too little to be evidence; of many, the rarest among diseases are kept."""
 
 _CALCULATOR_LINE = re.compile(r"^\s*>.*(?:OpenMedicine|MCP).*$", re.MULTILINE)
 
 
 def default_corpus(models_dir: Path, *, window: int = WINDOW_WORDS, overlap: int = OVERLAP_WORDS) -> Iterator[Passage]:
-    """Guideline sections, HPO terms with a definition (if the ontology was pulled), disease profiles of HPO annotations.
+    """Guideline sections, HPO terms with a definition (if the ontology is there), disease profiles of HPO annotations.
 
     Raises KnowledgeError naming the command that fetches the guidelines if they are not in `models_dir`.
     """
@@ -94,7 +94,7 @@ def disease_passages(*, min_phenotypes: int = MIN_PHENOTYPES) -> Iterator[Passag
         if len(found) < min_phenotypes:
             continue
         found.sort(key=lambda term: (-term.information_content["omim"], term.name))
-        names = ", ".join(term.name for term in found[:40])
+        names = ", ".join(term.name for term in found[:MAX_PHENOTYPES])
         yield Passage(
             id=f"OMIM:{int(disease)}", title=disease.name, section="HPO disease annotation",
             text=f"{disease.name}. Findings reported: {names}.", source=f"https://omim.org/entry/{int(disease)}",
@@ -107,8 +107,10 @@ def read_passages(
 ) -> Iterator[Passage]:
     """The passages of whatever lies at `path`: a BEIR folder, JSONL, Markdown, text, or a folder of these.
 
-    JSONL rows hold `text` and optionally `_id` or `id`, `title`, `section`, `source` or `url`, `licence`, `published` or `year`,
-    `is_retracted`. Raises KnowledgeError naming file and line for malformed rows, unreadable text and empty corpora.
+    JSONL rows hold `text` and optionally `_id` or `id`, `title`, `section`, `source` or `url`, `licence`, `published`
+    or `year`, `is_retracted`.
+
+    Raises KnowledgeError naming file and line for malformed rows, unreadable text and empty corpora.
     """
     count = 0
     for passage in _read(path, licence, window, overlap):

@@ -32,8 +32,10 @@ _NOT_PREGNANT = re.compile(
     re.IGNORECASE,
 )
 _PREGNANT = re.compile(
-    r"\b(?:is pregnant|pregnant (?:woman|patient|female)|\d+[- ]weeks?(?:[' ]s?)? (?:pregnant|gestation)|weeks?['’]? gestation"
-    r"|weeks? of gestation|gestational age of|gravida \d|G\d ?P\d|primigravid\w*|multigravid\w*|in labou?r|her pregnancy"
+    r"\b(?:is pregnant|pregnant (?:woman|patient|female)|\d+[- ]weeks?(?:[' ]s?)? (?:pregnant"
+    r"|gestation)|weeks?['’]? gestation"
+    r"|weeks? of gestation|gestational age of|gravida \d|G\d ?P\d|primigravid\w*|multigravid\w*"
+    r"|in labou?r|her pregnancy"
     r"|(?:first|second|third) trimester|weeks? (?:along|into (?:her|the) pregnancy)|positive (?:pregnancy|β-hcg|hcg)"
     r"|pregnancy test (?:is|was|comes back) positive)\b",
     re.IGNORECASE,
@@ -51,13 +53,14 @@ class Demographics(NamedTuple):
 def demographics(case: Case, text: str) -> Demographics:
     """What the case's record says, completed from the text. The first age stated is taken as the patient's."""
     patient = case.patient
-    age, sex = patient.age_years, patient.sex
+    age: float | None = patient.age_years
+    sex: str | None = patient.sex
     match = _AGE.search(text)
     if age is None and match:
         age = _age(match)
     newborn = _NEWBORN.search(text)
     if patient.age_years is None and newborn and (match is None or newborn.start() < match.start()):
-        age = 0.0  # the age that follows is the mother's
+        age, match = 0.0, None  # the age that follows is the mother's
     if sex is None:
         sex = _sex(text, match)
     pregnant = patient.is_pregnant

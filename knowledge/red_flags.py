@@ -1,7 +1,7 @@
 """Findings that must not wait: sourced rules over the text and the numbers of a case.
 
 A rule fires when each of its needs is met by cues that are present now in this patient (not negated, past, feared or
-somebody else's) or by measurements beyond a threshold. `emergency` means act now; `urgent` is shown and waits for nobody.
+somebody else's) or by measurements beyond a threshold. `emergency` means act now; `urgent` is shown, no more.
 """
 
 import re

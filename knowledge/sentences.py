@@ -8,13 +8,13 @@ _ABBREVIATIONS = (
     "|t\\.i\\.d|q\\.i\\.d|p\\.o|i\\.v|i\\.m|vol|rec|ref"
 )
 _BREAK = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s+|$)|\n\s*\n|\n(?=\s*(?:[-*•]|\d+[.)])\s)|;\s*\n")
-_ABBREVIATION_END = re.compile(rf"(?:^|[\s(])(?:{_ABBREVIATIONS}|[A-Za-z])\.$", re.IGNORECASE)
+_ABBREVIATION_END = re.compile(rf"(?:^|[\s(])(?:(?i:{_ABBREVIATIONS})|[A-Z])\.$")
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
     """(start, end) of each sentence, without surrounding whitespace; together they hold every visible character.
 
-    A full stop after a common abbreviation or a single letter, or before a lower-case word or a digit, ends nothing;
+    A full stop after a common abbreviation or an initial, or before a lower-case word or a digit, ends nothing;
     a blank line and a list bullet do.
     """
     return list(_spans(text))

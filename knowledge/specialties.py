@@ -54,7 +54,8 @@ def specialty(name: str) -> Specialty:
 def scores(text: str, *, modalities: Sequence[str] = ()) -> dict[str, float]:
     """Specialty id -> score: sum over its keywords found of (1 + ln count) x ln(1 + N / seats that share the keyword).
 
-    A modality that the specialty reads adds as much as one keyword of its own. 0 where nothing matches.
+    A modality that the specialty reads adds as much as one keyword of its own, and a little more for who reads more
+    kinds. 0 where nothing matches.
     """
     folded = fold(text)
     everyone = catalogue()
@@ -67,7 +68,8 @@ def scores(text: str, *, modalities: Sequence[str] = ()) -> dict[str, float]:
             count = len(_pattern(keyword).findall(folded))
             if count:
                 total += (1 + math.log(count)) * math.log(1 + len(everyone) / shared[keyword])
-        total += math.log(1 + len(everyone)) * len(wanted & {fold(name) for name in item.modalities})
+        read = wanted & {fold(name) for name in item.modalities}
+        total += sum(math.log(1 + len(everyone)) + 0.01 * len(item.modalities) for _ in read)
         result[item.id] = round(total, 6)
     return result
 

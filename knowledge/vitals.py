@@ -28,12 +28,14 @@ _NUMBER = r"(?P<value>\d{1,4}(?:[.,]\d{1,2})?)(?!\d|[.,]\d|/\d|\s*[-–]\s*\d)"
 _SERUM = r"(?:serum|plasma|blood|fingerstick|capillary|random|venous|arterial|total)?\s*"
 
 _PATTERNS: dict[str, str] = {
-    "temperature": rf"\b(?:temperature|temp|t)\b\.?{_GAP}{_NUMBER}\s*(?P<unit>°\s*[CF]|º\s*[CF]|[CF]\b|degrees? (?:C|F)\w*)?",
+    "temperature": rf"\b(?:temperature|temp|t)\b\.?{_GAP}{_NUMBER}\s*(?P<unit>°\s*[CF]|º\s*[CF]|[CF]\b"
+    rf"|degrees? (?:C|F)\w*)?",
     "heart_rate": rf"\b(?:heart rate|pulse(?: rate)?|hr|p)\b{_GAP}{_NUMBER}(?!\s*(?:%|mm))",
     "respiratory_rate": rf"\b(?:respirations?|respiratory rate|rr|breathing rate)\b{_GAP}{_NUMBER}(?!\s*%)",
     "spo2": rf"\b(?:(?:oxygen|o2) sat(?:uration|s)?|spo2|sao2|saturations?|pulse oximetry(?: shows| reading)?|sats?)\b"
     rf"(?:\s*(?:on|in)\s*(?:room air|ambient air))?{_GAP}{_NUMBER}\s*%?",
-    "gcs": rf"\b(?:gcs|glasgow coma (?:scale|score)(?: score)?)\b{_GAP}(?P<value>\d{{1,2}})(?:\s*/\s*15)?\b(?!\s*[-–]\s*\d)",
+    "gcs": rf"\b(?:gcs|glasgow coma (?:scale"
+    rf"|score)(?: score)?)\b{_GAP}(?P<value>\d{{1,2}})(?:\s*/\s*15)?\b(?!\s*[-–]\s*\d)",
     "glucose": rf"\b{_SERUM}(?:glucose|blood sugar|sugar)\b{_GAP}{_NUMBER}\s*(?P<unit>mg/d[lL]|mmol/[lL])?",
     "potassium": rf"\b{_SERUM}(?:potassium|k\+)(?!\w){_GAP}{_NUMBER}",
     "sodium": rf"\b{_SERUM}(?:sodium|na\+)(?!\w){_GAP}{_NUMBER}",
@@ -43,8 +45,10 @@ _PATTERNS: dict[str, str] = {
 }  # fmt: skip
 _COMPILED = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _PATTERNS.items()}
 _PRESSURE = re.compile(
-    r"\b(?:blood pressures?|bp|pressure)\b[^.;\n]{0,40}?(?<![\d/.])(?P<systolic>\d{2,3})\s*/\s*(?P<diastolic>\d{2,3}|palp\w*)"
-    r"|\b(?:systolic(?: blood)?(?: pressure)?|sbp)\b(?:\s*(?:blood|pressure|of|is|was|at|to|=|:))*\s*(?P<only>\d{2,3})(?!\s*[-–/]\s*\d)"
+    r"\b(?:blood pressures?|bp"
+    r"|pressure)\b[^.;\n]{0,40}?(?<![\d/.])(?P<systolic>\d{2,3})\s*/\s*(?P<diastolic>\d{2,3}|palp\w*)"
+    r"|\b(?:systolic(?: blood)?(?: pressure)?|sbp)\b(?:\s*(?:blood|pressure|of|is|was|at|to"
+    r"|=|:))*\s*(?P<only>\d{2,3})(?!\s*[-–/]\s*\d)"
     r"|(?<![\d/.])(?P<bare>\d{2,3})\s*/\s*(?P<bare_diastolic>\d{2,3})\s*mm\s*hg",
     re.IGNORECASE,
 )

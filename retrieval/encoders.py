@@ -94,7 +94,7 @@ def _loaded(source: str, is_local: bool) -> Any:
 
 
 def _folder_revision(folder: Path) -> str:
-    """First 12 hex digits of the SHA-256 of the weights' own first and last MiB, size and configuration: fast and telling."""
+    """First 12 hex digits of the SHA-256 over configuration, size, first and last MiB of the weights."""
     digest = hashlib.sha256()
     files = [folder / "config.json", *sorted(folder.glob("*.safetensors")), *sorted(folder.glob("*.bin"))]
     for path in files:

@@ -6,7 +6,7 @@ from typing import TypeVar
 Item = TypeVar("Item", bound=Hashable)
 
 RRF_K = 60
-"""Cormack, Clarke, Büttcher: Reciprocal Rank Fusion outperforms Condorcet and individual rank learning methods, 2009."""
+"""Cormack, Clarke, Büttcher: Reciprocal Rank Fusion outperforms Condorcet and individual methods, SIGIR 2009."""
 
 
 def reciprocal_rank_fusion(

@@ -14,13 +14,14 @@ from cases.errors import SearchIndexError
 REPAIR = "wardround index build"
 
 _TOKEN = re.compile(r"[a-z0-9]+(?:[.'-][a-z0-9]+)*")
-_STOPWORDS = frozenset(
-    "a an the of in on at to for from by with without and or not no is are was were be been being has have had do does did"
-    " this that these those it its he she his her him they their them we you i as if then than there which who whom whose"
-    " what when where why how can could may might must should would will shall also into over under after before during"
-    " about most following patient patients year old years man woman presents physician comes history shows past because"
-    " likely one two".split()
-)
+_COMMON = """
+a an the of in on at to for from by with without and or not no is are was were be been being has have had do
+does did this that these those it its he she his her him they their them we you i as if then than there which
+who whom whose what when where why how can could may might must should would will shall also into over under
+after before during about most following patient patients year old years man woman presents physician comes
+history shows past because likely one two
+"""
+_STOPWORDS = frozenset(_COMMON.split())
 _SPELLINGS = (("haem", "hem"), ("oedem", "edem"), ("aemi", "emi"), ("oea", "ea"), ("paed", "ped"), ("oesoph", "esoph"))
 
 

@@ -70,7 +70,7 @@ def read_manifest(folder: Path) -> IndexManifest:
 
 
 def check_files(folder: Path, manifest: IndexManifest, *, is_thorough: bool | None = None) -> None:
-    """Raises SearchIndexError naming the first file that is absent, of another size, or (if hashed) of other content."""
+    """Raises SearchIndexError naming the first file that is absent, of another size or, if hashed, other content."""
     hashes = manifest.bytes <= HASHED_BYTES if is_thorough is None else is_thorough
     for name, record in manifest.files.items():
         path = folder / name

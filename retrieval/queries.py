@@ -14,8 +14,10 @@ _ASKS = re.compile(
     r"\?\s*[\"”']?\s*$|^(?:which|what|how|why|when|where|who)\b|\bwhich of the following\b", re.IGNORECASE
 )
 _EMPTY_PHRASES = re.compile(
-    r"\b(?:which of the following (?:best )?(?:is|are|would|will|describes|explains)?|what is|the most likely|most appropriate"
-    r"|the following|in this patient|of this patient|this patient'?s?|best explains?|next (?:best )?step in|options?:)\b",
+    r"\b(?:which of the following (?:best )?(?:is|are|would|will|describes|explains)?|what is"
+    r"|the most likely|most appropriate"
+    r"|the following|in this patient|of this patient|this patient'?s?|best explains?"
+    r"|next (?:best )?step in|options?:)\b",
     re.IGNORECASE,
 )
 
@@ -28,7 +30,7 @@ class Query(NamedTuple):
 
 
 def make_query(text: str) -> Query:
-    """A short text is one piece. Of a long one: what is asked with the findings just before it, then windows of sentences."""
+    """A short text is one piece; a long one is cut into windows of sentences."""
     text = " ".join(text.split())
     if len(text.split()) <= PIECE_WORDS:
         return Query(text, (text,) if text else ())

@@ -1,5 +1,6 @@
 """Search over passages: words and meaning side by side, fused by rank, without doubles, above a floor of relevance."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,7 +97,7 @@ class Searcher:
     ) -> list[Evidence]:  # fmt: skip
         """At most k passages, best first; fewer, or none, if no more are relevant.
 
-        `scores` holds `dense` (best cosine), `lexical` (BM25) and `covered` (share of the query's rarity in the passage).
+        `scores` holds `dense` (best cosine), `lexical` (BM25) and `covered` (share of the query's rarity found).
         An `image` belongs to `retrieval.images.ImageIndex`; this index has only text and does not look at it.
         """
         if k <= 0 or not query.strip():
@@ -181,7 +182,7 @@ def build_index(
     encoder_source: str | None = DEFAULT_ENCODER, embed: Callable[[Passage], bool] | None = None,
     progress: Progress | None = None, batch_size: int = 64,
 ) -> IndexManifest:  # fmt: skip
-    """Build an index in a temporary folder and put it in the place of whatever was there; after an error nothing changed.
+    """Build in a temporary folder, then take the place of whatever was there; after an error nothing has changed.
 
     `embed` says which passages get a vector (all by default); `encoder_source=None` with no encoder builds words only.
     The same passages and encoder give the same manifest id.
@@ -211,15 +212,18 @@ def build_index(
         return seal(folder, manifest)
 
 
-def ensure_default_index(settings: Settings, progress: Progress | None = None) -> Searcher:
-    """The default index, built on first use or when it is damaged or of another encoder.
+def ensure_default_index(settings: Settings, progress: Progress | None = None, *, is_rebuilt: bool = False) -> Searcher:
+    """The default index, built on first use, when damaged or of another encoder, or when `is_rebuilt` asks for it.
 
-    Only guideline passages and ontology terms are embedded; disease profiles are lists of terms, which words find better.
+    Only prose is embedded; HPO entries are short or lists of terms, which words find better and faster.
     """
     folder = settings.indexes_dir / DEFAULT_INDEX
     try:
-        return Searcher.open(folder, settings.models_dir)
-    except SearchIndexError:
+        if not is_rebuilt:
+            return Searcher.open(folder, settings.models_dir)
+    except SearchIndexError as error:
+        logging.getLogger(__name__).info("the default index is built: %s", error)
+    if True:
         build_index(
             default_corpus(settings.models_dir),
             folder,
@@ -259,7 +263,7 @@ def _embedded(
 
 
 def _known_vectors(index_dir: Path, encoder: TextEncoder) -> dict[str, Vectors]:
-    """Text -> vector of the index that stands there, if the same encoder made it and it is whole: only news is encoded."""
+    """Text -> vector of the index that stands there, if the same encoder made it and it is whole."""
     try:
         manifest = read_manifest(index_dir)
         if manifest.encoder != EncoderRecord(name=encoder.name, revision=encoder.revision, dim=encoder.dim):

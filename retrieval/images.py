@@ -1,0 +1,210 @@
+"""Similar images with their labels: known cases that look like a new image, never the same patient or picture."""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from cases.case import Case, Media, Record
+from cases.errors import MediaError, SearchIndexError
+from cases.evidence import Evidence, EvidenceKind
+from cases.media import file_sha256, load_media, read_image
+from retrieval.dense import DenseIndex
+from retrieval.encoders_image import ImageTextEncoder
+from retrieval.manifest import EncoderRecord, IndexManifest, check_files, read_manifest, replaced_folder, seal
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+REPAIR = "wardround index build"
+SAME_PICTURE_BITS = 12
+"""Of 256: at most so many differing bits of the difference hash mean the same picture, resized or saved again."""
+
+Progress = Callable[[int, int, str], None]
+
+
+class ImageCase(Record):
+    """A known image: what is shown of it when it is found. `group` names the patient or case it belongs to."""
+
+    id: str = Field(min_length=1)
+    media: Media
+    text: str = Field(description="Label, finding or caption.")
+    group: str = ""
+    title: str = ""
+    source: str = ""
+    licence: str = ""
+
+
+class _Row(Record):
+    """An indexed image, with what identity is told by."""
+
+    case: ImageCase
+    sha256: str
+    picture: str = Field(description="256-bit difference hash, hex.")
+
+
+class ImageIndex:
+    """An open image index. The encoder is given by the caller: the embedded tower or any `ImageTextEncoder`."""
+
+    def __init__(self, rows: Sequence[_Row], dense: DenseIndex, encoder: ImageTextEncoder, manifest: IndexManifest):
+        self._rows, self._dense, self.encoder, self.manifest = list(rows), dense, encoder, manifest
+        self._pictures = np.asarray([_bits(row.picture) for row in self._rows], dtype=bool)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def manifest_id(self) -> str:
+        return self.manifest.id
+
+    @classmethod
+    def build(
+        cls, cases: Iterable[ImageCase], index_dir: Path, encoder: ImageTextEncoder, *,
+        batch_size: int = 16, progress: Progress | None = None,
+    ) -> "ImageIndex":  # fmt: skip
+        """Atomic, like `build_index`. Raises SearchIndexError for no or repeated ids, MediaError for a broken one."""
+        known = list(cases)
+        if not known:
+            raise SearchIndexError("there is no image to index", remedy="give at least one image with its label")
+        if len({case.id for case in known}) != len(known):
+            raise SearchIndexError("image ids occur twice", remedy="make ids unique")
+        rows: list[_Row] = []
+        vectors: list[np.ndarray] = []
+        for start in range(0, len(known), batch_size):
+            batch = known[start : start + batch_size]
+            images = [read_image(case.media) for case in batch]
+            vectors.append(np.asarray(encoder.encode_images(images), dtype=np.float32))
+            for case, image in zip(batch, images, strict=True):
+                digest = case.media.sha256 or file_sha256(case.media.path)
+                rows.append(_Row(case=case, sha256=digest, picture=picture_hash(image)))
+            if progress is not None:
+                progress(len(rows), len(known), "images embedded")
+        with replaced_folder(index_dir) as folder:
+            lines = "".join(row.model_dump_json(exclude_defaults=True) + "\n" for row in rows)
+            (folder / "images.jsonl").write_text(lines, encoding="utf-8")
+            DenseIndex.build(np.concatenate(vectors)).save(folder / "dense")
+            licences = {row.case.licence: 0 for row in rows}
+            for row in rows:
+                licences[row.case.licence] += 1
+            manifest = IndexManifest(
+                kind="images", count=len(rows), embedded=len(rows), licences=dict(sorted(licences.items())),
+                encoder=EncoderRecord(name=encoder.name, revision=encoder.revision, dim=encoder.dim),
+                corpus=hashlib.sha256(lines.encode()).hexdigest(),
+            )  # fmt: skip
+            seal(folder, manifest)
+        return cls.open(index_dir, encoder)
+
+    @classmethod
+    def open(cls, index_dir: Path, encoder: ImageTextEncoder) -> "ImageIndex":
+        """Raises SearchIndexError if the index is absent, damaged, of another kind, or made by another encoder."""
+        manifest = read_manifest(index_dir)
+        if manifest.kind != "images":
+            raise SearchIndexError(f"this is an index of {manifest.kind}", where=str(index_dir), remedy=REPAIR)
+        check_files(index_dir, manifest)
+        found = EncoderRecord(name=encoder.name, revision=encoder.revision, dim=encoder.dim)
+        if found != manifest.encoder:
+            raise SearchIndexError(
+                f"made by {manifest.encoder}, opened with {found}", where=str(index_dir), remedy=REPAIR
+            )
+        try:
+            lines = (index_dir / "images.jsonl").read_text(encoding="utf-8").splitlines()
+            rows = [_Row.model_validate_json(line) for line in lines]
+        except (OSError, ValidationError) as error:
+            raise SearchIndexError("the list of images cannot be read", where=str(index_dir), remedy=REPAIR) from error
+        return cls(rows, DenseIndex.load(index_dir / "dense"), encoder, manifest)
+
+    def search(
+        self, image: "Path | Media | Image", k: int = 4, *, exclude_groups: Collection[str] = (), floor: float = -1.0
+    ) -> list[Evidence]:
+        """The k most similar known images, best first, as evidence of kind image_case.
+
+        Never returns an image of `exclude_groups`, the same file, or the same picture saved again.
+        `scores["image"]` is the cosine; below `floor` nothing is returned. Raises MediaError for an unreadable image.
+        """
+        picture, digest = _opened(image)
+        allowed = self._allowed(exclude_groups)
+        if digest:
+            allowed &= np.asarray([row.sha256 != digest for row in self._rows])
+        different = (self._pictures != np.asarray(_bits(picture_hash(picture)))).sum(axis=1)
+        allowed &= different > SAME_PICTURE_BITS
+        return self._found(self.encoder.encode_images([picture]), k, allowed, floor)
+
+    def search_text(
+        self, text: str, k: int = 4, *, exclude_groups: Collection[str] = (), floor: float = -1.0
+    ) -> list[Evidence]:
+        """The k images that a description fits best."""
+        return self._found(self.encoder.encode_texts([text]), k, self._allowed(exclude_groups), floor)
+
+    def _allowed(self, exclude_groups: Collection[str]) -> np.ndarray:
+        barred = set(exclude_groups)
+        return np.asarray(
+            [row.case.id not in barred and row.case.group not in barred for row in self._rows], dtype=bool
+        )
+
+    def _found(self, query: np.ndarray, k: int, allowed: np.ndarray, floor: float) -> list[Evidence]:
+        if k <= 0 or not allowed.any():
+            return []
+        numbers, cosines = self._dense.search(query, k, allowed=allowed)
+        found = []
+        for number, cosine in zip(numbers[0].tolist(), cosines[0].tolist(), strict=True):
+            if number >= 0 and cosine >= floor:
+                found.append(_evidence(self._rows[number].case, cosine))
+        return found
+
+
+def image_cases(cases: Iterable[Case], describe: Callable[[Case], str] | None = None) -> list[ImageCase]:
+    """Known cases as image cases, one per image; the text is the gold answer unless `describe` gives another.
+
+    Raises SearchIndexError for a case of an evaluation split (it would leak its answer) or without a label.
+    """
+    found = []
+    for case in cases:
+        if case.split in ("test", "open", "dev", "held-out"):
+            raise SearchIndexError(
+                f"the case is of the split {case.split!r}", where=case.id, remedy="index training cases only"
+            )
+        text = describe(case) if describe is not None else (case.gold.text if case.gold else None)
+        if not text:
+            raise SearchIndexError("the case has no label to show", where=case.id, remedy="give `describe`")
+        for number, media in enumerate(case.all_media):
+            found.append(
+                ImageCase(
+                    id=f"{case.id}#{number}", media=media, text=text, group=case.id, title=media.modality or "image",
+                    source=case.source, licence=media.licence or case.licence or "",
+                )
+            )  # fmt: skip
+    return found
+
+
+def picture_hash(image: "Image") -> str:
+    """256-bit difference hash: each pixel of a 17 x 16 grey thumbnail against its right neighbour. Hex."""
+    from PIL import Image
+
+    small = np.asarray(image.convert("L").resize((17, 16), Image.Resampling.BILINEAR), dtype=np.int16)
+    return np.packbits((small[:, 1:] > small[:, :-1]).ravel()).tobytes().hex()
+
+
+def _bits(picture: str) -> np.ndarray:
+    return np.unpackbits(np.frombuffer(bytes.fromhex(picture), dtype=np.uint8)).astype(bool)
+
+
+def _opened(image: "Path | Media | Image") -> "tuple[Image, str]":
+    if isinstance(image, str):
+        image = Path(image)
+    if isinstance(image, Path):
+        image = load_media(image)
+    if isinstance(image, Media):
+        if not image.path.is_file():
+            raise MediaError("there is no such image", where=image.uri)
+        return read_image(image), image.sha256 or file_sha256(image.path)
+    return image, ""
+
+
+def _evidence(case: ImageCase, cosine: float) -> Evidence:
+    return Evidence(
+        id=case.id, kind=EvidenceKind.IMAGE_CASE, title=case.title, text=case.text, media=(case.media,),
+        source=case.source, licence=case.licence, scores={"image": round(cosine, 4)}, score=round(cosine, 6),
+    )  # fmt: skip
