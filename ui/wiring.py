@@ -127,6 +127,8 @@ def round_settings(settings: Settings, *, is_exam: bool = False) -> RoundSetting
     return RoundSettings(
         evidence_k=settings.evidence_k,
         specialists=settings.specialists,
+        entropy_above=settings.convene_entropy,
+        margin_below=settings.convene_margin,
         deidentify=settings.deidentify,
         agent_timeout_s=settings.request_timeout_s,
         max_calls=settings.max_calls,
