@@ -44,7 +44,7 @@ def shoot(page: Any, path: Path, *, to: str | None = None, height: int | None = 
 
 def demo(page: Any, out: Path) -> None:
     """The panel at work, its verdict, an opened source, the trajectory."""
-    run(page, "Stubborn sinusitis")
+    run(page, "Metformin")
     page.wait_for_selector(".wr-row:nth-child(7)", timeout=PATIENCE_MS)
     shoot(page, out / "thinking.png", to="#wr-workview")
     page.wait_for_selector("article.wr-verdict", timeout=PATIENCE_MS)
@@ -58,11 +58,13 @@ def demo(page: Any, out: Path) -> None:
         time.sleep(0.5)
         page.screenshot(path=str(out / "evidence.png"))
         page.keyboard.press("Escape")
-    page.fill("#wr-ask textarea", "What would argue against this diagnosis?")
+    page.fill("#wr-ask textarea", "Which finding decides this?")
     page.press("#wr-ask textarea", "Enter")
     page.wait_for_selector(".wr-said-model", timeout=PATIENCE_MS)
-    page.wait_for_function("!document.querySelector('.wr-said-model')?.innerText.endsWith('…')", timeout=PATIENCE_MS)
-    time.sleep(20)
+    before = ""
+    while (text := page.inner_text(".wr-said-model")) != before or text.endswith("…"):
+        before = text
+        time.sleep(8)
     page.locator("#wr-after").screenshot(path=str(out / "followup.png"))
     page.click("role=tab[name=Trajectories]")
     page.wait_for_selector(".wr-step")

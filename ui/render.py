@@ -88,8 +88,13 @@ def linked(text: str) -> Html:
 
 def sentence(text: str) -> str:
     """With a capital letter, and a full stop where it ends without a mark."""
-    text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if not text or text[-1] in ".!?…)" else ".")
+    text = capital(text.strip())
+    return text + ("" if not text or text[-1] in ".!?…)" else ".")
+
+
+def capital(text: str) -> str:
+    """With a capital first letter; the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def percent(probability: float) -> str:
@@ -133,4 +138,4 @@ def plural(number: int, noun: str) -> str:
 def role_name(role: str) -> str:
     """'emergency_medicine' -> 'Emergency medicine'; an acronym keeps its case."""
     words = re.sub(r"[_\-]+", " ", role).strip()
-    return words[:1].upper() + words[1:] if words else "Panel"
+    return capital(words) if words else "Panel"

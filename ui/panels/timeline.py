@@ -8,7 +8,7 @@ from agents.opinion import Opinion
 from cases.evidence import Evidence
 from graphs.run import Event
 from ui.panels import evidence as sources
-from ui.render import Html, confidence_words, join, percent, plural, prose, role_name, seconds, tag
+from ui.render import Html, capital, confidence_words, join, percent, plural, prose, role_name, seconds, tag
 
 State = Literal["running", "done", "failed"]
 
@@ -140,7 +140,7 @@ def clock(elapsed_s: float, state: str, status: str = "") -> Html:
     return tag(
         "div",
         tag("span", cls="wr-spin" if is_running else "wr-still", aria_hidden="true"),
-        tag("span", status[:1].upper() + status[1:] if is_running and status else words.get(state, state)),
+        tag("span", capital(status) if is_running and status else words.get(state, state)),
         tag("span", seconds(elapsed_s), cls="wr-clocktime"),
         cls=f"wr-clock wr-clock-{state}",
     )

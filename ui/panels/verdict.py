@@ -10,6 +10,7 @@ from models.usage import Usage
 from ui.panels import evidence as sources
 from ui.render import (
     Html,
+    capital,
     confidence_words,
     count,
     escape,
@@ -107,7 +108,7 @@ def answer_text(verdict: Verdict, case: Case) -> str:
             Outcome.EMERGENCY: "Seek emergency care",
         }.get(verdict.outcome, "No answer could be had")
     options = case.options or {}
-    return f"{verdict.answer}. {options[verdict.answer]}" if verdict.answer in options else verdict.answer
+    return f"{verdict.answer}. {options[verdict.answer]}" if verdict.answer in options else capital(verdict.answer)
 
 
 def _headline(verdict: Verdict, case: Case) -> Html:
@@ -215,7 +216,8 @@ def _probabilities(verdict: Verdict, case: Case) -> Html | None:
         others = [line for line in verdict.differential if not line.label]
     else:
         rows = [(line.name, line.probability, line.name == verdict.answer) for line in verdict.differential]
-        title, others = "Differential", []
+        is_labelled = bool(verdict.differential) and all(line.label for line in verdict.differential)
+        title, others = "Probability of each answer" if is_labelled else "Differential", []
     parts: list[Html] = []
     if any(probability is not None for _, probability, _ in rows):
         parts.append(_section(title, bars(rows)))
