@@ -5,6 +5,7 @@ With a GPU that is where `vllm` is installed; without one `.venv-vllm` with the 
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from cases.errors import ModelUnavailable, SettingsError
 
 ENVIRONMENT = ".venv-vllm"
 _ROOT = Path(__file__).resolve().parents[1]
+_FAILURE = re.compile(r"\bERROR\b|^\S*(Error|Exception)\b|error:")
 _QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 _CPU = {"TORCHDYNAMO_DISABLE": "1", "OMP_NUM_THREADS": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
 """Measured on two AVX2 cores: compiled kernels cost 22 s at the first call with logprobs, more threads only wait."""
@@ -165,8 +167,8 @@ def _wait(
 
 def _tail(log: Path, lines: int = 5) -> str:
     text = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    telling = [line.strip() for line in text if "Error" in line or "error:" in line] or [line.strip() for line in text]
-    return " | ".join(telling[-lines:])[-1200:]
+    telling = [line for line in text if _FAILURE.search(line) and "WARNING" not in line] or text
+    return " | ".join(line.strip() for line in telling[-lines:])[-1200:]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

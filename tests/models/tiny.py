@@ -59,6 +59,9 @@ def tiny_llama(folder: Path) -> Path:
 
 def tiny_qwen25_vl(folder: Path) -> Path:
     """A random two-layer Qwen2.5-VL with image processor, saved into `folder` (about 1.5 MB)."""
+    from cases import torchvision_guard
+
+    torchvision_guard.install()
     import torch
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
