@@ -2,24 +2,20 @@
 
 import asyncio
 import json
-import os
+import multiprocessing
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from panel import SURE, answering, case, ward
+from panel import SURE, UNSURE, answering, case, ward
 
 from cases.errors import CaseError, SettingsError, WardroundError
 from graphs import batch
 from graphs.batch import adjudicate_many, read_failures, read_verdicts
 from graphs.store import TrajectoryStore
 from models.scripted import Rule
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def many(count: int) -> list:
@@ -171,54 +167,46 @@ async def test_each_record_names_its_trajectory(tmp_path):
             assert kept.verdict == record.verdict
 
 
-_CHILD = """
-import asyncio, sys
-from pathlib import Path
-sys.path[:0] = [{root!r}, {tests!r}]
-from panel import UNSURE, answering, case, ward
-from graphs.batch import adjudicate_many
-from graphs.store import TrajectoryStore
-rules = answering("B", UNSURE)
-for rule in rules:
-    object.__setattr__(rule, "delay_s", 0.01)
-house = ward(*rules, settings={{"specialists": 2}})
-cases = [case(f"case-{{n:03d}}") for n in range(16)]
-store = TrajectoryStore(Path(sys.argv[1]) / "t.sqlite")
-asyncio.run(adjudicate_many(cases, strategy="round", ward=house, out=Path(sys.argv[1]), concurrency=3, store=store))
-print("complete")
-"""
+def _adjudicate_ten(folder: Path) -> None:
+    """What the child process does: a round over ten cases with a model that takes its time."""
+    rules = [rule.model_copy(update={"delay_s": 0.02}) for rule in answering("B", UNSURE)]
+    house = ward(*rules, settings={"specialists": 2})
+    with TrajectoryStore(folder / "t.sqlite") as store:
+        work = adjudicate_many(many(10), strategy="round", ward=house, out=folder, concurrency=3, store=store)
+        asyncio.run(work)
 
 
 def test_kill_minus_nine_at_random_moments_gives_each_case_exactly_once(tmp_path):
     """Killed again and again, then left alone: the same records as a run that nobody disturbed."""
-    script = _CHILD.format(root=str(ROOT), tests=str(ROOT / "tests"))
     draw = random.Random(5)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    fork = multiprocessing.get_context("fork")
 
-    def start(folder: Path) -> subprocess.Popen:
-        return subprocess.Popen([sys.executable, "-c", script, str(folder)], env=environment, stdout=subprocess.PIPE)
+    def start(folder: Path):
+        folder.mkdir(exist_ok=True)
+        process = fork.Process(target=_adjudicate_ten, args=(folder,))
+        process.start()
+        return process
+
+    def finish(process) -> int | None:
+        process.join(60)
+        return process.exitcode
 
     undisturbed, disturbed = tmp_path / "a", tmp_path / "b"
-    undisturbed.mkdir()
-    disturbed.mkdir()
-    assert start(undisturbed).wait(60) == 0
+    assert finish(start(undisturbed)) == 0
     kills = []
-    for _ in range(3):
+    for _ in range(4):
         process = start(disturbed)
-        begun = len(_whole_lines(disturbed))
+        enough = len(_whole_lines(disturbed)) + draw.randrange(1, 3)
         deadline = time.monotonic() + 30
-        while process.poll() is None and time.monotonic() < deadline:
-            if len(_whole_lines(disturbed)) > begun + draw.randrange(1, 5):
-                time.sleep(draw.uniform(0, 0.05))
-                process.send_signal(signal.SIGKILL)
-                break
+        while process.is_alive() and len(_whole_lines(disturbed)) < enough and time.monotonic() < deadline:
             time.sleep(0.005)
-        kills.append(process.wait(30))
-    assert kills.count(-signal.SIGKILL) >= 2, f"the process was hardly ever killed at work: {kills}"
-    final = start(disturbed)
-    assert final.wait(60) == 0
+        time.sleep(draw.uniform(0, 0.03))
+        process.kill()
+        kills.append(finish(process))
+    assert kills.count(-signal.SIGKILL) >= 3, f"the process was hardly ever killed at work: {kills}"
+    assert finish(start(disturbed)) == 0
     one, two = (_answers(folder) for folder in (undisturbed, disturbed))
-    assert len(one) == 16
+    assert len(one) == 10
     assert one == two
 
 

@@ -142,7 +142,7 @@ def _write(path: str, name: str) -> None:
 def test_processes_write_side_by_side_and_nothing_is_lost(tmp_path):
     path = tmp_path / "t.sqlite"
     TrajectoryStore(path).close()
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     workers = [context.Process(target=_write, args=(str(path), f"w{n}")) for n in range(2)]
     for worker in workers:
         worker.start()
