@@ -21,7 +21,7 @@ from models.doctor import diagnose
 from models.specs import open_chat_model
 from tests.models.tiny import tiny_lora, tiny_qwen25_vl
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 CASE = SystemMessage("You are a doctor. The patient has fever, cough and chest pain since two days. " * 8)
 QUESTION = [CASE, HumanMessage("A or B?")]
@@ -46,7 +46,7 @@ def served(tmp_path_factory):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     plan = serve.plan(str(base), port=port, adapters={"noise": adapter}, images=2, context_tokens=2048)
-    with serve.running(plan, log=folder / "vllm.log", wait_s=420, say=print):
+    with serve.running(plan, log=folder / "vllm.log", wait_s=900, say=print):
         yield plan
 
 
