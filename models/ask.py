@@ -10,7 +10,9 @@ import math
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ValidationError
 
@@ -54,8 +56,9 @@ async def ask(
 
     `schema` constrains the reply (response_format json_schema) and is validated: `Reply.parsed`. `sample` numbers
     independent samples of one prompt: it is part of the cache key and, with `seed`, of the engine's seed.
-    A last message of the assistant is continued (prefill) where the engine can. `timeout_s` is per attempt; None:
-    the model's own. `on_token` receives text as it arrives; a reply from the cache arrives at once.
+    A last message of the assistant is continued (prefill) where the engine can. `timeout_s` is per attempt, from the
+    moment when the engine takes the call; None: the model's own. `on_token` receives text as it arrives; a reply from
+    the cache arrives at once.
 
     Raises ModelUnavailable, ModelTimeout, ModelReplyError (raw text in `.raw`) or ModelError.
     """
@@ -204,10 +207,11 @@ async def _with_retries(
     )
     async for attempt in policy:
         with attempt:
-            started = time.perf_counter()
             try:
-                async with asyncio.timeout(timeout_s):
-                    message = await _invoke(model, sent, arguments, pieces)
+                async with _turn(profile):
+                    started = time.perf_counter()
+                    async with asyncio.timeout(timeout_s):
+                        message = await _invoke(model, sent, arguments, pieces)
             except Exception as error:  # every client has its own classes: typed here, or raised again
                 typed = translate(error, profile, timeout_s)
                 if typed is None or typed is error:
@@ -215,6 +219,18 @@ async def _with_retries(
                 raise typed from error
             return requests.read(message, profile, call, time.perf_counter() - started, requests.prefill_of(messages))
     raise AssertionError("tenacity returns or raises")
+
+
+_turns: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]]" = WeakKeyDictionary()
+
+
+def _turn(profile: ModelProfile) -> AbstractAsyncContextManager[Any]:
+    """Waits until the engine can take the call. A small engine works calls off in turn: without this, a call's
+    timeout would run while others are served."""
+    if profile.parallel is None:
+        return nullcontext()
+    queues = _turns.setdefault(asyncio.get_running_loop(), {})
+    return queues.setdefault(profile.identity, asyncio.Semaphore(profile.parallel))
 
 
 class _Pieces:

@@ -24,6 +24,11 @@ class ModelProfile(Record):
     base_url: str = ""
     cache_path: Path | None = Field(default=None, description="Where replies are kept; none: not kept.")
     timeout_s: float = Field(default=180.0, gt=0, description="For one call, retries apart.")
+    parallel: int | None = Field(
+        default=None,
+        ge=1,
+        description="Calls that the engine takes at a time; others wait and their time stands still.",
+    )
     prompt_price: float = Field(default=0.0, ge=0, description="Money per million prompt tokens.")
     cached_price: float = Field(default=0.0, ge=0, description="Money per million prompt tokens served from a cache.")
     reply_price: float = Field(default=0.0, ge=0, description="Money per million reply tokens.")

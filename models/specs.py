@@ -112,15 +112,16 @@ def model_identity(model: "BaseChatModel | str", settings: Settings | None = Non
 def _embedded(spec: Spec, settings: Settings, overrides: dict[str, Any]) -> "tuple[BaseChatModel, ModelProfile]":
     from langchain_openai import ChatOpenAI
 
-    from models.embedded import BASE_URL, EngineSettings, clients, engine_for
+    from models.embedded import BASE_URL, EngineSettings, auto_slots, clients, engine_for
 
     model, adapter, identity = _embedded_files(spec, settings.models_dir, is_checked=True)
-    client, async_client = clients(engine_for(model, adapter, EngineSettings(**overrides)))
+    engine = EngineSettings(**overrides)
+    client, async_client = clients(engine_for(model, adapter, engine))
     chat = ChatOpenAI(
         model=identity, base_url=BASE_URL, api_key=lambda: "none", http_client=client, http_async_client=async_client,
         max_retries=2, timeout=None, stream_usage=True, stream_chunk_timeout=None,
     )  # fmt: skip
-    return chat, ModelProfile(identity=identity, engine="llamacpp")
+    return chat, ModelProfile(identity=identity, engine="llamacpp", parallel=engine.slots or auto_slots())
 
 
 def _embedded_files(spec: Spec, models_dir: Path, *, is_checked: bool) -> tuple[Path, Path | None, str]:

@@ -90,6 +90,15 @@ async def test_a_timeout_is_typed_and_not_tried_again():
     assert time.perf_counter() - started < 2
 
 
+async def test_waiting_for_a_small_engine_does_not_count_as_a_timeout():
+    slow = scripted({"delay_s": 0.2, "reply": "done"})
+    in_turn = attach(slow, profile_of(slow).model_copy(update={"parallel": 1}))
+    started = time.perf_counter()
+    replies = await asyncio.gather(*[ask(in_turn, QUESTION, timeout_s=0.5) for _ in range(5)])
+    assert time.perf_counter() - started > 0.9
+    assert all(reply.usage.seconds < 0.5 for reply in replies)
+
+
 async def test_a_programming_error_is_not_dressed_up_as_a_model_error():
     def broken(messages):
         raise ZeroDivisionError
