@@ -6,6 +6,7 @@ A strategy is a module of `graphs/` with a `Config` class and a `build()` that w
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import uuid4
@@ -123,7 +124,7 @@ async def adjudicate_case(
     run.desk.record = run.record
     if emit is not None:
         run.emit = emit
-    graph = _module(name).build().compile(checkpointer=checkpointer)
+    graph = _compiled(name) if checkpointer is None else _module(name).build().compile(checkpointer=checkpointer)
     settings: dict[str, Any] = {
         "recursion_limit": STEPS,
         "configurable": {"thread_id": thread_id or (log.trajectory_id if log else uuid4().hex)},
@@ -197,6 +198,12 @@ async def stream_case(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+@cache
+def _compiled(name: str) -> Any:
+    """A compiled graph holds no state of a run, so all runs without a checkpointer share one."""
+    return _module(name).build().compile()
 
 
 def _module(name: str) -> Any:

@@ -15,6 +15,7 @@ from cases.errors import CaseError, SettingsError, WardroundError
 from graphs import batch
 from graphs.batch import adjudicate_many, read_failures, read_verdicts
 from graphs.store import TrajectoryStore
+from graphs.strategies import adjudicate_case
 from models.scripted import Rule
 
 
@@ -167,23 +168,24 @@ async def test_each_record_names_its_trajectory(tmp_path):
             assert kept.verdict == record.verdict
 
 
-def _adjudicate_ten(folder: Path) -> None:
-    """What the child process does: a round over ten cases with a model that takes its time."""
+def _adjudicate_eight(folder: Path) -> None:
+    """What the child process does: a round over eight cases with a model that takes its time."""
     rules = [rule.model_copy(update={"delay_s": 0.02}) for rule in answering("B", UNSURE)]
     house = ward(*rules, settings={"specialists": 2})
     with TrajectoryStore(folder / "t.sqlite") as store:
-        work = adjudicate_many(many(10), strategy="round", ward=house, out=folder, concurrency=3, store=store)
+        work = adjudicate_many(many(8), strategy="round", ward=house, out=folder, concurrency=3, store=store)
         asyncio.run(work)
 
 
 def test_kill_minus_nine_at_random_moments_gives_each_case_exactly_once(tmp_path):
     """Killed again and again, then left alone: the same records as a run that nobody disturbed."""
+    asyncio.run(adjudicate_case(case(), "round", ward(*answering("B", UNSURE))))  # loads what children then share
     draw = random.Random(5)
     fork = multiprocessing.get_context("fork")
 
     def start(folder: Path):
         folder.mkdir(exist_ok=True)
-        process = fork.Process(target=_adjudicate_ten, args=(folder,))
+        process = fork.Process(target=_adjudicate_eight, args=(folder,))
         process.start()
         return process
 
@@ -194,7 +196,7 @@ def test_kill_minus_nine_at_random_moments_gives_each_case_exactly_once(tmp_path
     undisturbed, disturbed = tmp_path / "a", tmp_path / "b"
     assert finish(start(undisturbed)) == 0
     kills = []
-    for _ in range(4):
+    for _ in range(3):
         process = start(disturbed)
         enough = len(_whole_lines(disturbed)) + draw.randrange(1, 3)
         deadline = time.monotonic() + 30
@@ -203,10 +205,10 @@ def test_kill_minus_nine_at_random_moments_gives_each_case_exactly_once(tmp_path
         time.sleep(draw.uniform(0, 0.03))
         process.kill()
         kills.append(finish(process))
-    assert kills.count(-signal.SIGKILL) >= 3, f"the process was hardly ever killed at work: {kills}"
+    assert kills.count(-signal.SIGKILL) >= 2, f"the process was hardly ever killed at work: {kills}"
     assert finish(start(disturbed)) == 0
     one, two = (_answers(folder) for folder in (undisturbed, disturbed))
-    assert len(one) == 10
+    assert len(one) == 8
     assert one == two
 
 
