@@ -68,10 +68,13 @@ def register(adapter_id: str, base: str, gguf_file: Path, models_dir: Path, **de
 
 
 def ship(adapter_id: str, base: str, folder: Path, *, licence: str, description: str, is_research_only: bool) -> Path:
-    """Write `folder/entry.json`, which makes the files of `folder` a shipped entry of the manifest (base by its id)."""
+    """Write `folder/entry.json`: the adapters in `folder` become a shipped entry of the manifest (base by its id).
+
+    Cards are left out of the entry, so that its revision changes with the weights alone.
+    """
     from models.manifest import Entry, File, file_hash
 
-    paths = sorted(p for p in folder.iterdir() if p.is_file() and p.name != "entry.json")
+    paths = sorted(folder.glob("*.gguf"))
     files = tuple(File(path=p.name, sha256=file_hash(p), bytes=p.stat().st_size) for p in paths)
     entry = Entry(
         id=adapter_id, role="adapter", format="gguf-lora", base=base, licence=licence, description=description,
