@@ -6,7 +6,6 @@ Without --url it serves the demo itself, with a store of its own.
 """
 
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -109,18 +108,16 @@ def served(url: str | None) -> Iterator[str]:
     from cases.loading import example_cases
     from cases.settings import load_settings
     from graphs.store import TrajectoryStore
-    from ui.demo import model_choices, serve
+    from ui.demo import model_choices, serve, usable_port
     from ui.page import Page
     from ui.wiring import House
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = load_settings(port=port)
+    settings = load_settings(port=0)
+    settings = settings.model_copy(update={"port": usable_port(settings)})
     with tempfile.TemporaryDirectory() as folder, TrajectoryStore(Path(folder) / "runs.sqlite") as store:
         page = Page(House(settings), store, example_cases(), model_choices(settings))
         blocks = serve(settings, page=page, blocks_thread=False)
-        yield f"http://127.0.0.1:{port}/"
+        yield f"http://{settings.host}:{settings.port}/"
         blocks.close(verbose=False)
 
 

@@ -69,6 +69,7 @@ def options(
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TQDM_DISABLE", "0" if debug else "1")
     if debug:
         logging.basicConfig(level=logging.INFO)
 

@@ -4,10 +4,12 @@
 """
 
 import os
+import socket
 import threading
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from cases.errors import SettingsError
 from cases.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,6 +26,27 @@ def model_choices(settings: Settings) -> list[str]:
     present = {entry.id for entry in entries(settings.models_dir) if is_present(entry, settings.models_dir)}
     known = {"embedded": EMBEDDED_MODEL, "embedded-tiny": TINY_MODEL}
     return list(dict.fromkeys([settings.model, *(spec for spec, id_ in known.items() if id_ in present)]))
+
+
+def is_loopback(host: str) -> bool:
+    """True where only this machine can reach the address."""
+    return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
+def usable_port(settings: Settings) -> int:
+    """The settings' port, or a free one for 0. Raises SettingsError for a port that is taken."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise SettingsError(
+                f"the demo cannot listen there: {error.strerror}",
+                where=f"{settings.host}:{settings.port}",
+                remedy="stop what uses the port, or give --port 0 for a free one",
+            ) from error
+        return int(probe.getsockname()[1])
 
 
 def theme() -> Any:
@@ -75,7 +98,6 @@ def serve(
     settings: Settings,
     *,
     page: "Page | None" = None,
-    port: int | None = None,
     opens_browser: bool = False,
     blocks_thread: bool = True,
     shows_all_runs: bool = False,
@@ -108,7 +130,7 @@ def serve(
     blocks = build(page)
     blocks.launch(
         server_name=settings.host,
-        server_port=settings.port if port is None else port,
+        server_port=settings.port,
         share=False,
         inbrowser=opens_browser,
         prevent_thread_lock=not blocks_thread,

@@ -19,6 +19,10 @@ STRATEGY_WORDS = {
     "self_consistency": "Self-consistency: samples and a vote",
 }
 OWN_CASE = "None: my own case"
+TO_RESULT = (
+    "() => { if (innerWidth < 900) setTimeout(() => document.querySelector('.wr-result').scrollIntoView(), 300) }"
+)
+"""On a narrow page the result is below the form: go there once it is asked for."""
 SESSIONS = 16
 """Runs and answers that may be on at a time; further ones wait in the queue."""
 
@@ -110,6 +114,7 @@ def build(page: Page) -> gr.Blocks:
         example.input(
             page.load_example, [session, example], [session, question, options, preview, parts["header"]], **private
         )
+        parts["run"].click(None, js=TO_RESULT)
         parts["run"].click(
             _spread(page.run, order), [session, question, options, given, strategy, model, exam], outputs,
             concurrency_limit=SESSIONS, **private,

@@ -52,7 +52,7 @@ class House:
         """The model that reads images; None where the settings name none or it cannot be had (see `notices`)."""
         from models.specs import open_chat_model
 
-        if self.settings.vision_model is None:
+        if not self.settings.vision_model:
             return None
         with self._locks["vision"]:
             if "vision" not in self._tried:
@@ -99,7 +99,7 @@ class House:
             vision=vision,
             search=self.search() if retrieves else None,
             settings=round_settings(self.settings, is_exam=is_exam),
-            chat_sees_images=self.settings.vision_model is None,
+            chat_sees_images=not self.settings.vision_model,
             model_ids={role: profile_of(member).identity for role, member in staff.items()},
         )
 

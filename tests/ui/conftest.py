@@ -1,7 +1,6 @@
 """A demo on the loopback interface with a scripted ward, and a real browser to drive it."""
 
 import shutil
-import socket
 
 import pytest
 from ward_of_scripts import CHEST_PAIN, ScriptedHouse, image_case
@@ -31,15 +30,13 @@ def store(settings):
 class RunningDemo:
     """A served page, its address and its store."""
 
-    def __init__(self, home, *, delay_s: float, opening_s: float = 0.0):
+    def __init__(self, home, *, delay_s: float):
         from graphs.store import TrajectoryStore
-        from ui.demo import serve
+        from ui.demo import serve, usable_port
         from ui.page import Page
 
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        made = Settings(home=home, evidence_k=3, deidentify=False, cache=False, port=port)
+        made = Settings(home=home, evidence_k=3, deidentify=False, cache=False, port=0)
+        made = made.model_copy(update={"port": usable_port(made)})
         self.store = TrajectoryStore(made.trajectories_path)
         emergency = Case(
             id="example-emergency",
@@ -48,10 +45,10 @@ class RunningDemo:
             options={"A": "Discharge", "B": "Reperfusion pathway"},
             meta={"title": "Crushing chest pain"},
         )
-        house = ScriptedHouse(made, delay_s=delay_s, opening_s=opening_s)
-        page = Page(house, self.store, [CHEST_PAIN, image_case(home), emergency], ["scripted"])
+        self.house = ScriptedHouse(made, delay_s=delay_s)
+        page = Page(self.house, self.store, [CHEST_PAIN, image_case(home), emergency], ["scripted"])
         self.blocks = serve(made, page=page, blocks_thread=False)
-        self.url = f"http://127.0.0.1:{port}/"
+        self.url = f"http://127.0.0.1:{made.port}/"
 
     def close(self) -> None:
         self.blocks.close(verbose=False)
@@ -60,7 +57,7 @@ class RunningDemo:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
-    running = RunningDemo(tmp_path_factory.mktemp("demo"), delay_s=0.15, opening_s=1.5)
+    running = RunningDemo(tmp_path_factory.mktemp("demo"), delay_s=0.15)
     yield running
     running.close()
 
@@ -89,7 +86,7 @@ def visit(chromium, demo):
         context = chromium.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.problems = []
         page.on("pageerror", lambda error: page.problems.append(f"error: {error}"))
         page.on("dialog", lambda dialog: (page.problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))

@@ -1,7 +1,5 @@
 """The demo end to end in a real Chromium, on a scripted ward."""
 
-import time
-
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -75,16 +73,18 @@ def test_an_example_runs_to_a_verdict_whose_citations_open_and_can_be_talked_abo
     assert page.problems == []
 
 
-def test_the_emergency_banner_is_there_within_a_second_though_the_models_are_still_being_opened(visit):
+def test_the_emergency_banner_is_there_before_any_model_is_open(visit, demo):
     page = visit()
     choose(page, "Crushing chest pain")
-    page.click("#wr-run")
-    started = time.monotonic()
-    page.wait_for_selector("section.wr-emergency")
-    assert time.monotonic() - started < 1.5
-    assert not page.is_visible("article.wr-verdict")
+    demo.house.may_open.clear()
+    try:
+        page.click("#wr-run")
+        page.wait_for_selector("section.wr-emergency")
+        assert page.locator("article.wr-verdict").count() == 0
+    finally:
+        demo.house.may_open.set()
     page.wait_for_selector("article.wr-verdict.wr-is-emergency")
-    assert "no model was asked" in page.inner_text("article.wr-verdict")
+    assert "No model was asked" in page.inner_text("article.wr-verdict")
 
 
 def test_an_image_case_is_labelled_as_image_mode_and_shows_the_image(visit):
@@ -106,12 +106,17 @@ def test_two_visitors_do_not_see_each_other(visit):
     first.wait_for_selector(".wr-step")
 
 
-def test_a_run_can_be_stopped_and_another_started(visit):
+def test_a_run_can_be_stopped_and_another_started(visit, demo):
     page = visit()
     choose(page, ECG)
-    page.click("#wr-run")
-    page.wait_for_selector(".wr-clock-running")
-    page.click("#wr-stop")
+    demo.house.may_open.clear()
+    try:
+        page.click("#wr-run")
+        page.wait_for_selector(".wr-clock-running")
+        page.click("#wr-stop")
+        page.wait_for_timeout(300)
+    finally:
+        demo.house.may_open.set()
     page.wait_for_selector(".wr-clock-stopped")
     page.wait_for_selector("#wr-run:not([disabled])")
     page.click("#wr-run")

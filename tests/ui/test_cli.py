@@ -125,6 +125,30 @@ def test_settings_are_shown_and_a_bad_one_is_named(home, monkeypatch):
     assert "concurrency" in result.stderr
 
 
+def test_every_setting_is_documented_with_its_default():
+    from pathlib import Path
+
+    from cases.settings import Settings
+
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
+    for name, field in Settings.model_fields.items():
+        default = f"{field.default:g}" if isinstance(field.default, float) else str(field.default).lower()
+        shown = "none" if field.default is None else default
+        cell = "the platform's data folder" if name == "home" else f"`{shown}`"
+        assert f"| `{name}` | {cell} |" in page, name
+
+
+def test_a_port_that_is_taken_is_named_before_anything_is_loaded(home):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = RUN.invoke(app, ["demo", "--port", str(taken.getsockname()[1]), "--no-browser"])
+    assert result.exit_code == 2
+    assert "--port 0" in result.stderr
+
+
 def test_adjudicate_writes_one_record_per_case_and_a_summary(home, script):
     result = adjudicate(home, script)
     assert result.exit_code == 0, result.output

@@ -1,6 +1,7 @@
 """What a visitor's session does, without a browser: run, stop, talk, judge, and keep to itself."""
 
 import asyncio
+from time import process_time
 
 import pytest
 from ward_of_scripts import CHEST_PAIN, ScriptedHouse
@@ -154,6 +155,21 @@ async def test_what_a_visitor_types_is_scrubbed_where_the_settings_ask(settings,
     plain, scrubbed = store.get(session.run_id).result.feedback
     assert plain.correction == "call 555-123-4567"
     assert (scrubbed.correction, scrubbed.comment) == ("call [PHONE]", "[PHONE]")
+
+
+def test_red_flags_are_found_at_once_and_only_emergencies_warn():
+    urgent = CHEST_PAIN.model_copy(
+        update={"context": "Crushing substernal chest pain for 40 minutes, radiating to the left arm, sweating."}
+    )
+    warned, calm = Session(), Session()
+    warned.begin(urgent)
+    calm.begin(CHEST_PAIN.model_copy(update={"context": "A routine visit. No complaints."}))
+    began = process_time()
+    warned.warn_of_red_flags()
+    assert process_time() - began < 0.5
+    calm.warn_of_red_flags()
+    assert warned.timeline.red_flags
+    assert calm.timeline.red_flags == ()
 
 
 def test_an_untouched_example_is_run_as_it_ships_and_an_edited_one_is_a_new_case():

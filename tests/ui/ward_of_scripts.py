@@ -1,6 +1,6 @@
 """A house whose model follows a script and whose search holds three passages: what the ui's tests run on."""
 
-import time
+import threading
 from datetime import date
 from pathlib import Path
 
@@ -104,12 +104,15 @@ class ThreePassages:
 class ScriptedHouse(House):
     """Every run gets its own fresh script, so that sessions do not eat each other's rules."""
 
-    def __init__(self, settings: Settings, delay_s: float = 0.0, opening_s: float = 0.0):
+    def __init__(self, settings: Settings, delay_s: float = 0.0):
         super().__init__(settings)
-        self.delay_s, self.opening_s = delay_s, opening_s
+        self.delay_s = delay_s
+        self.may_open = threading.Event()
+        """Cleared: models stay in opening until it is set."""
+        self.may_open.set()
 
     def chat(self, spec: str | None = None) -> BaseChatModel:
-        time.sleep(self.opening_s)
+        self.may_open.wait(60)
         return scripted(*rules(self.delay_s), token_delay_s=0.005)
 
     def vision(self) -> None:

@@ -18,12 +18,15 @@ def demo(
 ) -> None:
     """Open the demo in the browser: give a case, watch the panel, check its verdict."""
     from cases.settings import load_settings
-    from ui.demo import serve
+    from ui.demo import is_loopback, serve, usable_port
 
     settings = load_settings(model=model, port=port)
     if warm:
         from ui.commands.adjudicate import adjudicate_examples
 
         adjudicate_examples(settings)
+    settings = settings.model_copy(update={"port": usable_port(settings)})
     typer.echo(f"wardround demo on http://{settings.host}:{settings.port}  (Ctrl-C stops it)")
+    if not is_loopback(settings.host):
+        typer.echo(f"warning: {settings.host} can be reached by others, and the page has no log-in", err=True)
     serve(settings, opens_browser=browser, shows_all_runs=all_runs)
