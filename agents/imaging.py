@@ -50,6 +50,34 @@ def check_media(case: Case) -> tuple[MediaCheck, ...]:
     return tuple(checks)
 
 
+def in_scope(
+    desk: Desk, case: Case, checks: Sequence[MediaCheck], *, staff: Staff = "vision"
+) -> tuple[MediaCheck, ...]:
+    """The checks, with a problem for every image of a kind that this model was not made to read.
+
+    A model says what it reads by an attribute `families` (x-ray, ct, fundus ...); one without it reads anything. An
+    image of unknown modality is let through.
+    """
+    from cases.gate import family_of
+
+    families = getattr(desk.ward.vision if staff == "vision" else desk.ward.chat, "families", None)
+    if not families:
+        return tuple(checks)
+    marked = []
+    for check in checks:
+        family = family_of(case.all_media[check.number - 1].modality)
+        if check.is_usable and family is not None and family not in families:
+            problem = f"the image model does not read {family}, only {', '.join(sorted(families))}"
+            check = check.model_copy(update={"problem": problem})
+        marked.append(check)
+    return tuple(marked)
+
+
+def has_readable(desk: Desk, case: Case, checks: Sequence[MediaCheck]) -> bool:
+    """Whether the vision model can read any of the images; where not, the text model answers without them."""
+    return any(check.is_usable for check in in_scope(desk, case, checks))
+
+
 def _data_urls(case: Case, checks: Sequence[MediaCheck]) -> tuple[str, ...]:
     from cases.media import data_url, read_image
 
@@ -72,6 +100,7 @@ async def read(
 
     Raises MediaError where no image is usable, ModelError, or BudgetExceeded.
     """
+    checks = in_scope(desk, case, checks, staff=staff)
     urls = await pictures(desk, case, checks)
     if not urls:
         problems = "; ".join(f"image {check.number}: {check.problem}" for check in checks if check.problem)

@@ -45,7 +45,7 @@ async def _opinion(run: Run, config: Config, state: RunState, evidence: tuple[Ev
     images: tuple[str, ...] = ()
     if case.all_media and desk.ward.chat_sees_images:
         images = await imaging.pictures(desk, case, checks)
-    elif _needs_vision(run, case):
+    elif _needs_vision(run, case) and imaging.has_readable(desk, case, checks):
         opinion, _ = await imaging.read(desk, case, checks)
         return opinion
     if config.explains:

@@ -75,7 +75,7 @@ async def _opinion(run: Run, task: SpecialistTask) -> Opinion:
     images: tuple[str, ...] = ()
     if case.all_media and desk.ward.chat_sees_images:
         images = await imaging.pictures(desk, case, task["checks"])
-    elif case.all_media and desk.ward.vision is not None:
+    elif case.all_media and desk.ward.vision is not None and imaging.has_readable(desk, case, task["checks"]):
         opinion, _ = await imaging.read(desk, case, task["checks"])
         return opinion.model_copy(update={"role": task["role"], "answer": unmap(opinion.answer, mapping)})
     turn = Turn(desk, case, task["evidence"], prompts.DIRECT, "sample", task["role"], images, is_brief=True)

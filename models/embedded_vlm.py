@@ -34,6 +34,8 @@ LANGUAGE_MODEL = "smollm2-135m-instruct"
 MAX_IMAGES = 32
 """Images of one request; each is read on its own, in about a second on two cores."""
 MAX_TOKENS = 48
+FAMILIES = frozenset({"x-ray", "ultrasound", "fundus", "microscopy"})
+"""What it was trained on: chest X-rays, breast ultrasound, fundus photographs, blood smears."""
 DESCRIBE = "What does this image show?"
 
 _OPTION = re.compile(r"^\s*\(?([A-Z])[.):]\s+(\S.*?)\s*$", re.MULTILINE)
@@ -119,6 +121,8 @@ class EmbeddedVLM(BaseChatModel):
 
     models_dir: Path
     weights_dir: Path = SHIPPED
+    families: frozenset[str] = FAMILIES
+    """Kinds of images it reads; anything else it would describe as one of these."""
     _network: VisionLanguage | None = PrivateAttr(default=None)
     _lock: threading.RLock = PrivateAttr(default_factory=threading.RLock)
 

@@ -10,7 +10,7 @@ from agents.opinion import FailureKind
 from cases.case import Media
 from cases.media import load_media
 from graphs.strategies import adjudicate_case
-from models.scripted import Rule
+from models.scripted import Rule, ScriptedChat
 
 
 @pytest.fixture
@@ -95,3 +95,30 @@ async def test_the_triage_model_may_raise_what_the_rules_said_and_never_lower_it
     assert any("cardiology specialist" in text for text in prompts)
     assert not any("astrology" in text for text in prompts)
     assert form("B")
+
+
+class ChestReader(ScriptedChat):
+    """A model that was made for chest X-rays only."""
+
+    families: frozenset[str] = frozenset({"x-ray"})
+
+
+@pytest.mark.parametrize("strategy", ["direct", "round", "self_consistency"])
+async def test_an_image_model_is_not_shown_what_it_was_not_made_to_read(scan, strategy):
+    house = ward(*answering("B", UNSURE), vision=ChestReader(rules=reader().rules))
+    verdict = await adjudicate_case(case(media=(scan,)), strategy, house)
+    assert house.vision.calls == []
+    assert verdict.answer == "B"
+    assert not any("ground-glass" in evidence.text for evidence in verdict.evidence)
+
+
+async def test_the_round_says_which_image_was_not_read_and_why(scan):
+    house = ward(*answering("B", UNSURE), vision=ChestReader(rules=reader().rules))
+    verdict = await adjudicate_case(case(media=(scan,)), "round", house)
+    assert any("does not read ct, only x-ray" in failure.message for failure in verdict.quorum.failures)
+
+
+async def test_an_image_of_the_kind_it_reads_is_shown_to_it(scan):
+    house = ward(*answering("B", UNSURE), vision=ChestReader(rules=reader().rules))
+    await adjudicate_case(case(media=(scan.model_copy(update={"modality": "Chest X-ray"}),)), "round", house)
+    assert house.vision.calls
