@@ -122,12 +122,11 @@ def test_duplicates_are_the_same_words_with_the_same_options_in_any_order() -> N
 
 
 def test_direct_rows_show_the_products_own_prompt_and_hide_the_gold() -> None:
-    from agents.prompts import SYSTEM, case_messages, final_label
+    from agents.prompts import case_messages, final_label
 
     row = direct_row(HELD)
     asked = [*case_messages(HELD.blinded()), final_label(HELD)]
     assert [m["content"] for m in row["prompt"]] == [m.content for m in asked]
-    assert row["prompt"][0]["content"] == SYSTEM
     assert row["completion"] == [{"role": "assistant", "content": "B"}]
     with pytest.raises(TrainingError, match="no gold"):
         direct_row(HELD.blinded())

@@ -55,15 +55,16 @@ class RunningDemo:
         self.store.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     running = RunningDemo(tmp_path_factory.mktemp("demo"), delay_s=0.15)
     yield running
     running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
+    """Ends with its module: playwright's synchronous interface keeps an event loop running while it is open."""
     path = next(
         (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
     )
