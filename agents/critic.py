@@ -82,8 +82,9 @@ def _citation_notes(who: str, opinion: Opinion, evidence: Sequence[Evidence]) ->
 
 
 def _number_notes(who: str, opinion: Opinion, case: Case, evidence: Sequence[Evidence]) -> list[CriticNote]:
-    """Numbers above ten in the reasoning that neither the case nor the evidence contains."""
-    known = set(_NUMBER.findall(" ".join([prompts.case_text(case), *(piece.text for piece in evidence)])))
+    """Numbers above ten (100 apart: per cent) in the reasoning that neither the case nor the evidence contains."""
+    sources = " ".join(f"{piece.title} {piece.published or ''} {piece.text}" for piece in evidence)
+    known = {"100", *_NUMBER.findall(f"{prompts.case_text(case)} {sources}")}
     stated = _NUMBER.findall(" ".join([*opinion.findings, opinion.rationale]))
     values = {float(text) for text in known}
     odd = [text for text in dict.fromkeys(stated) if float(text) > 10 and float(text) not in values]

@@ -111,12 +111,15 @@ def media_name(number: int, medium: Media) -> str:
 
 
 def evidence_text(evidence: Sequence[Evidence], words: int) -> str:
-    """Numbered evidence: a short title, the year, and the text in quotation marks, cut to so many words."""
+    """Numbered evidence: the text in quotation marks, cut to so many words, then a short title and the year.
+
+    The text comes first because a small model quotes what stands behind the number.
+    """
     lines = ["Evidence:"]
     for number, piece in enumerate(evidence, start=1):
-        year = f" {piece.published.year}" if piece.published else ""
-        warning = " RETRACTED" if piece.is_retracted else ""
-        lines.append(f'[{number}] {shorten(piece.title, TITLE_WORDS)}{year}{warning}: "{shorten(piece.text, words)}"')
+        known = [shorten(piece.title, TITLE_WORDS), str(piece.published.year) if piece.published else ""]
+        known.append("RETRACTED" if piece.is_retracted else "")
+        lines.append(f'[{number}] "{shorten(piece.text, words)}" ({", ".join(fact for fact in known if fact)})')
     return "\n".join(lines)
 
 

@@ -25,7 +25,7 @@ def test_the_case_comes_before_the_evidence_and_the_role_last():
     assert isinstance(first[0], SystemMessage)
     assert first[0] == shown[0]
     assert str(shown[1].content).startswith(str(first[1].content))
-    assert str(shown[1].content).endswith('Evidence:\n[1] T: "words"')
+    assert str(shown[1].content).endswith('Evidence:\n[1] "words" (T)')
 
 
 def test_images_are_blocks_with_their_hashes_and_a_text_model_gets_their_names_only():
