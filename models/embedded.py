@@ -94,9 +94,9 @@ class EmbeddedEngine:
 @cache
 def physical_cores() -> int:
     """Cores that this process may use, hyper-threads not counted twice."""
-    import joblib
-
-    return max(1, joblib.cpu_count(only_physical_cores=True))
+    cpus = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    siblings = [Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") for cpu in cpus]
+    return max(1, len({path.read_text() if path.is_file() else str(path) for path in siblings}))
 
 
 def auto_threads() -> int:

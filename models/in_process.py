@@ -40,7 +40,7 @@ class TransformersChat(BaseChatModel):
 
     def _load(self) -> tuple[Any, Any]:
         if self._loaded is None:
-            from models import torchvision_guard
+            from cases import torchvision_guard
 
             torchvision_guard.install()
             import torch
@@ -83,10 +83,16 @@ def identity_of(name: str) -> str:
     if folder.is_dir():
         facts = "".join(f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}\n" for p in _files(folder))
         return f"{folder.name}@{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
-    from huggingface_hub import try_to_load_from_cache
+    from cases import torchvision_guard
 
-    found = try_to_load_from_cache(name, "config.json")
-    return f"{name}@{Path(found).parent.name[:12] if isinstance(found, str) else 'not-cached'}"
+    torchvision_guard.install()
+    from transformers.utils import cached_file
+
+    try:
+        found = cached_file(name, "config.json", local_files_only=True)
+    except OSError:  # not downloaded yet: the first call does that
+        found = None
+    return f"{name}@{Path(found).parent.name[:12] if found else 'not-cached'}"
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from cases.errors import ModelError, ModelReplyError, WeightsError
 from cases.settings import Settings
 from models.ask import ask, choice_probabilities
+from models.in_process import identity_of
 from models.profile import profile_of
 from models.specs import open_chat_model
 from tests.models.tiny import tiny_llama
@@ -80,3 +81,7 @@ async def test_the_identity_follows_the_files_and_an_empty_folder_is_refused(mod
     assert profile_of(open_chat_model(f"hf:{folder}", settings)).identity != before
     with pytest.raises(WeightsError, match=r"config\.json"):
         await ask(open_chat_model(f"hf:{tmp_path}", settings), QUESTION)
+
+
+def test_a_hub_id_that_is_not_here_says_so_and_opens_nothing():
+    assert identity_of("nobody/has-this-model") == "nobody/has-this-model@not-cached"
