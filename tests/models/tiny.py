@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from cases import torchvision_guard
+
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
     "{% if m['content'] is string %}{{ m['content'] }}{% else %}{% for part in m['content'] %}"
@@ -42,6 +44,7 @@ def tokenizer():
 
 def tiny_llama(folder: Path) -> Path:
     """A random two-layer Llama with chat template, saved into `folder`."""
+    torchvision_guard.install()
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -59,8 +62,6 @@ def tiny_llama(folder: Path) -> Path:
 
 def tiny_qwen25_vl(folder: Path) -> Path:
     """A random two-layer Qwen2.5-VL with image processor, saved into `folder` (about 1.5 MB)."""
-    from cases import torchvision_guard
-
     torchvision_guard.install()
     import torch
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
