@@ -20,7 +20,7 @@ ROLE = "imaging"
 READABLE = (MediaKind.IMAGE, MediaKind.VOLUME)
 """What can be shown as a picture; a volume is shown by its middle slice."""
 
-_FIELD = re.compile(r"\bfinding: *")
+_FIELD = re.compile(r"\bfinding: *|; *answer: *\w+\b")
 
 
 class MediaCheck(Record):

@@ -28,7 +28,9 @@ def photograph(tmp_path) -> Media:
 
 def reader(probabilities=SURE):
     return scripted(
-        Rule(pattern="Describe what these images show", reply="ground-glass opacity in the left lung"),
+        Rule(
+            pattern="Describe what these images show", reply="finding: ground-glass opacity in the left lung; answer: C"
+        ),
         Rule(pattern=ASKS_LABEL, probabilities=probabilities),
     )
 
@@ -37,7 +39,9 @@ async def test_what_the_vision_model_sees_becomes_an_opinion_and_evidence_for_th
     house = ward(*answering("B", UNSURE), vision=reader())
     verdict = await adjudicate_case(case(media=(scan,)), "round", house)
     assert verdict.evidence[0].id == "imaging-reading"
-    assert "ground-glass opacity" in verdict.evidence[0].text
+    assert verdict.evidence[0].text.startswith(
+        "ground-glass opacity in the left lung Image model's ranking: amoxicillin"
+    )
     assert verdict.baseline_usage.calls == 2, "the baseline of an image case is the model that sees it"
     text = [str(call.messages[1].content) for call in house.chat.calls]
     assert text
