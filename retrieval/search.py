@@ -66,6 +66,8 @@ class Searcher:
     ) -> "Searcher":  # fmt: skip
         """Raises SearchIndexError if the index is absent, damaged, or made by another encoder than the one given."""
         manifest = read_manifest(index_dir)
+        if manifest.kind != "passages":
+            raise SearchIndexError(f"this is an index of {manifest.kind}", where=str(index_dir), remedy=REPAIR)
         check_files(index_dir, manifest, is_thorough=is_thorough)
         store = PassageStore.load(index_dir)
         if len(store) != manifest.count:

@@ -4,7 +4,7 @@ import random
 import string
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases.evidence import Citation, CitationStatus, Evidence
@@ -103,15 +103,12 @@ def test_a_slice_survives_other_case_and_spacing(words: list[str], seed: int) ->
     assert text[found.start : found.end].split() == words[2:7]
 
 
-@settings(max_examples=100, deadline=None)
-@given(
-    words=st.lists(WORDS, min_size=30, max_size=60, unique=True),
-    others=st.lists(WORDS, min_size=6, max_size=12, unique=True),
-)
-def test_random_words_are_never_verified(words: list[str], others: list[str]) -> None:
-    assume(not set(words) & set(others))
-    text, quote = " ".join(words), " ".join(others)
-    assume(quote not in text)
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_random_words_are_never_verified(seed: int) -> None:
+    chance = random.Random(seed)
+    drawn = ["".join(chance.choices(string.ascii_lowercase, k=chance.randint(3, 9))) for _ in range(70)]
+    text, quote = " ".join(drawn[:60]), " ".join(drawn[60:])
     assert locate(quote, text).status is CitationStatus.UNVERIFIED
 
 
