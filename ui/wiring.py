@@ -124,7 +124,8 @@ class House:
 
 def round_settings(settings: Settings, *, is_exam: bool = False) -> RoundSettings:
     """What of the machine's settings concerns a round; the rest keeps the round's own defaults."""
-    return RoundSettings(
+    make = RoundSettings.for_exams if is_exam else RoundSettings
+    return make(
         evidence_k=settings.evidence_k,
         specialists=settings.specialists,
         entropy_above=settings.convene_entropy,
@@ -135,5 +136,4 @@ def round_settings(settings: Settings, *, is_exam: bool = False) -> RoundSetting
         max_tokens=settings.max_tokens,
         max_seconds=settings.max_seconds,
         max_cost=settings.max_cost,
-        emergency_stops=not is_exam,
     )

