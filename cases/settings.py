@@ -39,14 +39,14 @@ class Settings(BaseSettings):
     evidence_k: int = Field(default=2, ge=0, le=64, description="Passages shown to the panel; 0 turns retrieval off.")
     specialists: int = Field(default=2, ge=1, le=12, description="How many specialists a panel has.")
     convene_entropy: float = Field(
-        default=0.97,
+        default=0.95,
         ge=0,
         le=1,
         description="A panel is convened above this share of log(n) of the first look's entropy. The default suits the "
         "embedded model, whose probabilities are flat; 0.6 suits a strong one.",
     )
     convene_margin: float = Field(
-        default=0.05, ge=0, le=1, description="... or where the two likeliest options are closer than this."
+        default=0.12, ge=0, le=1, description="... or where the two likeliest options are closer than this."
     )
     max_calls: int = Field(default=24, ge=1, description="Model calls that one case may cost.")
     max_tokens: int = Field(default=24_000, ge=1, description="Prompt and reply tokens that one case may cost.")

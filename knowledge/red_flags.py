@@ -36,7 +36,7 @@ _PERSON = re.compile(
     r"|gentleman|student|\d+[ -](?:year|month|week|day)s?[ -]old)\b",
     re.IGNORECASE,
 )
-"""A multiple-choice item without a person in it asks about a disease, not for a patient."""
+"""A multiple-choice item without a note and without a person in it asks about a disease, not for a patient."""
 
 
 class Severity(StrEnum):
@@ -131,7 +131,7 @@ def find_red_flags(case: Case, *, severity: Severity | None = None) -> tuple[Red
     """The rules that fire on the case, emergencies first, else in the table's order; one flag per rule."""
     text = case_text(case)
     readable = _without_question(text)
-    if case.options and not case.visits and not _PERSON.search(readable):
+    if case.options and not case.context and not case.visits and not _PERSON.search(readable):
         return ()
     who = demographics(case, readable)
     numbers = _numbers(case, readable)
