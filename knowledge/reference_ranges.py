@@ -67,8 +67,8 @@ def analyte(name: str) -> Analyte:
 def read(name: str, value: float, unit: str | None = None) -> Reading:
     """How a value stands to its adult interval.
 
-    Without a unit the table's own is meant. Raises KnowledgeError for an unknown analyte, and for a unit that is neither
-    of the table's two: a guess could turn a normal value into a critical one.
+    Without a unit the table's own is meant. Raises KnowledgeError for an unknown analyte, and for a unit that is
+    neither of the table's two: a guess could turn a normal value into a critical one.
     """
     item = analyte(name)
     converted = value if unit is None else _converted(item, value, unit)
