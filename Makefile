@@ -6,6 +6,7 @@ RUN := $(VENV)/bin/
 .PHONY: demo test lint chromium
 demo: $(STAMP)
 	$(RUN)wardround models pull default
+	$(RUN)wardround adjudicate cases/examples/cases.jsonl --out runs/examples
 	$(RUN)wardround demo
 
 test: $(STAMP) chromium
