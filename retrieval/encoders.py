@@ -37,31 +37,23 @@ class SentenceEncoder:
     `revision` is the hash of the weights for a folder. Raises SearchIndexError if the model cannot be loaded.
     """
 
-    def __init__(self, source: Path | str, *, name: str | None = None, batch_size: int = 8, threads: int | None = None):
+    def __init__(self, source: Path | str, *, name: str | None = None, batch_size: int = 8):
         self.source = source
         self.name = name or (source.name if isinstance(source, Path) else source)
         self.batch_size = batch_size
-        self.threads = threads
         self._model = _loaded(str(source), isinstance(source, Path))
         self.dim = int(self._model.get_embedding_dimension() or 0)
         self.revision = _folder_revision(source) if isinstance(source, Path) else _hub_revision(self._model)
 
     def encode(self, texts: Sequence[str], *, is_query: bool = False) -> Vectors:
         """Texts beyond the model's length (256 tokens for MiniLM) are cut at its end."""
-        import torch
-
         if not texts:
             return np.zeros((0, self.dim), dtype=np.float32)
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.threads or before)
-        try:
-            encode = self._model.encode_query if is_query else self._model.encode_document
-            vectors = encode(
-                list(texts), batch_size=self.batch_size, convert_to_numpy=True, normalize_embeddings=True,
-                show_progress_bar=False,
-            )  # fmt: skip
-        finally:
-            torch.set_num_threads(before)
+        encode = self._model.encode_query if is_query else self._model.encode_document
+        vectors = encode(
+            list(texts), batch_size=self.batch_size, convert_to_numpy=True, normalize_embeddings=True,
+            show_progress_bar=False,
+        )  # fmt: skip
         return np.ascontiguousarray(vectors, dtype=np.float32)
 
 

@@ -72,8 +72,14 @@ class LexicalIndex:
     def search(
         self, query: str, k: int, *, allowed: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """As `search_words`, for the tokens of a text."""
+        return self.search_words(tokens(query), k, allowed=allowed)
+
+    def search_words(
+        self, words: Sequence[str], k: int, *, allowed: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Passage numbers and scores of the best k with a score above 0, best first; ties by number."""
-        words = [word for word in tokens(query) if word in self._engine.vocab_dict]
+        words = [word for word in words if self.knows(word)]
         if not words:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
         scores = np.asarray(self._engine.get_scores(words), dtype=np.float32)[: self.count]
@@ -84,6 +90,10 @@ class LexicalIndex:
         best = best[np.lexsort((best, -scores[best]))]
         best = best[scores[best] > 0]
         return best.astype(np.int64), scores[best]
+
+    def knows(self, word: str) -> bool:
+        """Whether the corpus holds that token."""
+        return word in self._engine.vocab_dict
 
     def rarity(self, word: str) -> float:
         """ln(1 + N / (df + 1)) of a token as `tokens` gives it; that of an unseen word if the corpus lacks it."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from cases.case import Case
 from knowledge.sentences import sentences
+from retrieval.lexical import tokens
 
 PIECE_WORDS = 48
 """Words of one dense query: about a passage's sentence or two, where short-query encoders do best."""
@@ -30,12 +31,17 @@ class Query(NamedTuple):
 
 
 def make_query(text: str) -> Query:
-    """A short text is one piece; a long one is cut into windows of sentences."""
-    text = " ".join(text.split())
-    if len(text.split()) <= PIECE_WORDS:
-        return Query(text, (text,) if text else ())
+    """A short text is one piece. A long one is cut into windows of sentences.
+
+    Left out of a long one: rows of vital signs and laboratory values, which resemble every guideline's tables, and
+    sentences that only ask.
+    """
+    plain = " ".join(text.split())
+    if len(plain.split()) <= PIECE_WORDS:
+        return Query(plain, (plain,) if plain else ())
+    told = [sentence for sentence in (" ".join(item.split()) for item in sentences(text)) if _tells(sentence)]
     windows: list[str] = []
-    for sentence in sentences(text):
+    for sentence in told or [plain]:
         if windows and len(windows[-1].split()) + len(sentence.split()) <= PIECE_WORDS:
             windows[-1] += " " + sentence
         else:
@@ -43,7 +49,15 @@ def make_query(text: str) -> Query:
     if len(windows) > MAX_PIECES:
         half = MAX_PIECES // 2
         windows = windows[:half] + windows[-half:]
-    return Query(_EMPTY_PHRASES.sub(" ", text), tuple(dict.fromkeys(windows)))
+    return Query(" ".join(told) or plain, tuple(dict.fromkeys(windows)))
+
+
+def _tells(sentence: str) -> bool:
+    words = sentence.split()
+    numbers = sum(any(letter.isdigit() for letter in word) for word in words)
+    if numbers >= 3 and numbers >= 0.2 * len(words):
+        return False
+    return len(tokens(_EMPTY_PHRASES.sub(" ", sentence))) >= 3
 
 
 def case_query(case: Case) -> str:

@@ -41,6 +41,8 @@ class SearchSettings(Record):
     """Cosine below which a passage counts as off the topic (inferred: see docs/retrieval.md)."""
     lexical_floor: float = 0.30
     """Share of the query's rarity that a passage without a vector must cover."""
+    rarest_words: int = 24
+    """Words of a long query that are searched, rarest in the corpus first; numbers are left out of long queries."""
     near_identical: float = 0.9
     """Jaccard overlap of words at and above which a later passage is dropped."""
     token_budget: int = 2400
@@ -57,7 +59,9 @@ class Searcher:
         self.store, self.dense, self.lexical = store, dense, lexical
         self.encoder, self.manifest = encoder, manifest
         self.settings = settings or SearchSettings()
-        self._embedded = frozenset(dense.rows.tolist()) if dense is not None else frozenset()
+        self._has_vector = np.zeros(len(store), dtype=bool)
+        if dense is not None:
+            self._has_vector[dense.rows] = True
 
     @classmethod
     def open(
@@ -105,7 +109,7 @@ class Searcher:
         if k <= 0 or not query.strip():
             return []
         ranked, scores = self.ranking(query, filters=filters)
-        wanted = set(tokens(make_query(query).words))
+        wanted = set(self._words(make_query(query).words))
         budget = self.settings.token_budget if token_budget is None else token_budget
         found: list[Evidence] = []
         words_of: list[set[str]] = []
@@ -152,7 +156,7 @@ class Searcher:
             rankings["dense"] = sorted(best, key=lambda number: (-best[number], number))[:depth]
             for number in rankings["dense"]:
                 scores.setdefault(number, {})["dense"] = round(best[number], 4)
-        numbers_found, values = self.lexical.search(parts.words, depth, allowed=allowed)
+        numbers_found, values = self.lexical.search_words(self._words(parts.words), depth, allowed=allowed)
         rankings["lexical"] = numbers_found.tolist()
         for number, value in zip(rankings["lexical"], values.tolist(), strict=True):
             scores.setdefault(number, {})["lexical"] = round(value, 4)
@@ -170,8 +174,16 @@ class Searcher:
         number = self.store.number(evidence_id)
         return None if number is None else _evidence(self.store.get([number])[0], {}, 0.0)
 
+    def _words(self, text: str) -> list[str]:
+        """The tokens that are searched: all of a short query, the rarest of a long one."""
+        words = tokens(text)
+        if len(set(words)) <= self.settings.rarest_words:
+            return words
+        telling = {word for word in words if not word[0].isdigit() and self.lexical.knows(word)}
+        return sorted(telling, key=lambda word: (-self.lexical.rarity(word), word))[: self.settings.rarest_words]
+
     def _is_relevant(self, number: int, cosine: float | None, covered: float) -> bool:
-        if number in self._embedded:
+        if self._has_vector[number]:
             return (cosine or 0.0) >= self.settings.dense_floor
         return covered >= self.settings.lexical_floor
 
