@@ -7,7 +7,10 @@ from typing import Any
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 ANSWER_TAG = re.compile(r"<answer>(?P<said>.*?)</answer>", re.DOTALL | re.IGNORECASE)
-_ANSWER_KEYS = ("answer", "final_answer", "answer_idx", "answer_letter", "choice", "label", "diagnosis", "value")
+_ANSWER_KEYS = (
+    "answer", "final_answer", "answer_idx", "answer_letter", "choice", "label", "diagnosis", "value",
+    "정답", "답", "答案", "正答", "解答", "الإجابة", "الاجابة", "respuesta", "คำตอบ",
+)  # fmt: skip
 _CUE = re.compile(
     r"""(?:
       (?:\b(?:final|correct|best|right|likely|appropriate|my|the)\s+)*\b(?:answer|choice|option)\b(?:\s+(?:choice|letter|option))?
@@ -15,7 +18,7 @@ _CUE = re.compile(
     | \b(?:i|we)(?:\s+would|['’]d|\s+will|['’]ll)?\s+(?:choose|select|pick|go\s+with|answer)\b
     | (?:答案|答え|解答|正解|回答|正答)\s*(?:[是は為为]\s*[:：]?|[:：])
     | (?<!대)(?:정답|답)\s*(?:[은는]\s*[:：]?|[:：])
-    | (?:الإجابة|الجواب)\s*(?:الصحيحة|الصحيح|النهائية)?\s*(?:(?:هي|هو)\s*:?|:)
+    | (?:الإجابة|الاجابة|الجواب)\s*(?:الصحيحة|الصحيح|النهائية)?\s*(?:(?:هي|هو)\s*:?|:)
     | (?:คำตอบ(?:ที่ถูกต้อง)?(?:\s*คือ|\s*[:：])|ตอบ)\s*[:：]?
     | \b(?:respuesta|réponse|antwort|risposta|resposta)\b(?:\s+(?:correcta|correcte|final|finale|corretta|correta))?
         \s*(?:\bes\b|\best\b|\bist\b|\bè\b|\bé\b|:)

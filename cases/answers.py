@@ -161,11 +161,20 @@ def _whole_string(pattern: re.Pattern, route: str, shape: str) -> Callable[[str,
 def _read_json(reply: str, options: Options) -> ParsedAnswer:
     visible = after_thinking(reply)
     said = None if visible is None else json_answer(visible)
-    return (
-        _none("json/missing", "there is no JSON object with an answer key")
-        if said is None
-        else _choice(said, options, "json")
-    )
+    if said is None:
+        return _none("json/missing", "there is no JSON object with an answer key")
+    parsed = _choice(said, options, "json")
+    if not parsed.is_answered and options and re.fullmatch(r"[1-9]\d?", said.strip()):
+        return _option_by_number(int(said), options)
+    return parsed
+
+
+def _option_by_number(number: int, options: Mapping[str, str]) -> ParsedAnswer:
+    """Exams that number their options from 1 answer with that number; only a JSON answer is read so."""
+    labels = list(options)
+    if number > len(labels):
+        return _none("json/unknown_label", f"there are {len(labels)} options", str(number))
+    return ParsedAnswer(value=labels[number - 1], route="json/number", said=str(number))
 
 
 def _read_letters(reply: str, options: Options) -> ParsedAnswer:

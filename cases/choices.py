@@ -14,6 +14,8 @@ NATIVE_LABELS: dict[str, str] = {
     for alphabet in (
         "أبجدهو",
         "ابجدهو",
+        "إبجدهو",
+        "آبجدهو",
         "กขคงจฉ",
         "가나다라마바사아",
         "ㄱㄴㄷㄹㅁㅂㅅㅇ",
@@ -24,6 +26,9 @@ NATIVE_LABELS: dict[str, str] = {
     for native, latin in zip(alphabet, "ABCDEFGHIJ", strict=False)
 }
 """Option labels as they are written in Arabic, Thai, Korean, Japanese and circled-number exams."""
+
+_UNSEEN = re.compile("[\u0640\u200b-\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff]")
+"""Marks that change how Arabic is drawn, not what it says: the stretch (tatweel) and direction marks."""
 
 REFUSAL = re.compile(
     r"""\b(?:
@@ -79,7 +84,7 @@ class Choice:
 
 def normalise(text: str) -> str:
     """Text for exact comparison: NFKC, case folded, spaces collapsed, outer marks and markup removed."""
-    text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("–", "-").replace("—", "-")
+    text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text)).replace("’", "'").replace("–", "-").replace("—", "-")
     return re.sub(r"\s+", " ", strip_markup(text)).strip(" .;,:!\"'`").casefold()
 
 
@@ -95,6 +100,7 @@ def strip_markup(text: str) -> str:
 
 def label_of(letter: str) -> str:
     """The capital Latin label that a letter of any supported script stands for."""
+    letter = _UNSEEN.sub("", letter)
     folded = unicodedata.normalize("NFKC", letter)
     return NATIVE_LABELS.get(letter) or NATIVE_LABELS.get(folded) or folded.upper()
 
@@ -104,7 +110,7 @@ def choose(answer: str, options: Mapping[str, str]) -> Choice:
 
     `answer` is what stood in the answer's place (a box, a tag, the words after "the answer is"), not a whole reply.
     """
-    text = _PREFIX.sub("", strip_markup(answer)).strip()
+    text = _PREFIX.sub("", strip_markup(_UNSEEN.sub("", answer))).strip()
     text = strip_markup(text)
     if not text:
         return Choice(None, "empty", "the answer is empty")
