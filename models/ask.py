@@ -32,6 +32,7 @@ ATTEMPTS = 3
 """How often a call is tried when the engine cannot be reached or is overloaded; a timeout is never tried again."""
 
 _FENCE = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f]")
 
 __all__ = ["ChoiceScores", "Reply", "ask", "choice_probabilities", "stream_text"]
 
@@ -261,8 +262,9 @@ async def _invoke(
 
 def _parse(reply: Reply, schema: type[BaseModel], profile: ModelProfile, max_tokens: int) -> BaseModel:
     fenced = _FENCE.fullmatch(reply.text)  # unconstrained models put JSON into a code block
+    text = _CONTROL.sub(" ", fenced[1] if fenced else reply.text)  # some grammars let them into strings; JSON does not
     try:
-        return schema.model_validate_json(fenced[1] if fenced else reply.text)
+        return schema.model_validate_json(text)
     except ValidationError as error:
         if reply.finish_reason == "length":
             raise ReplyError(

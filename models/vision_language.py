@@ -1,8 +1,10 @@
 """The network behind the embedded VLM: image tower -> projector -> SmolLM2-135M with a LoRA.
 
-Ten visual tokens per image: the mean of the tower's last feature map, then the map pooled to 3x3. The reply is one
-short line, `finding: TEXT; answer: LABEL`. Where options are given, TEXT is the words of the chosen option: their
-probability is what a choice is scored by, because a model of this size binds letters to options badly.
+Ten visual tokens per image, one for the whole and nine for a 3x3 grid of its last feature map; each is read by the
+projector together with the whole and with its own number, so that a token can specialise. Features are taken in the
+tower's image-text space, where what the captions named is what stands out. The reply is one short line,
+`finding: TEXT; answer: LABEL`. Where options are given, TEXT is the words of the chosen option: their probability is
+what a choice is scored by, because a model of this size binds letters to options badly.
 """
 
 from collections.abc import Sequence
@@ -17,9 +19,10 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-FEATURES = 1280
 GRID = 3
 TOKENS = GRID * GRID + 1
+FEATURES = 2 * 256 + TOKENS
+"""The whole image's vector, the token's own, and its number as one of ten."""
 BEFORE_IMAGE = "<|im_start|>user\n"
 END = "<|im_end|>"
 
@@ -36,19 +39,34 @@ def reply(finding: str, label: str | None = None) -> str:
 
 
 def new_projector(features: int, width: int) -> Any:
-    """A two-layer MLP from image features to the language model's embedding space, as in LLaVA 1.5."""
+    """A two-layer MLP into the language model's embedding space, as in LLaVA 1.5, behind a fixed rescaling.
+
+    The first layer is the identity until training sets it to standardise its inputs; it is never trained.
+    """
+    import torch
     from torch import nn
 
-    return nn.Sequential(nn.LayerNorm(features), nn.Linear(features, width), nn.GELU(), nn.Linear(width, width))
+    rescale = nn.Linear(features, features)
+    with torch.no_grad():
+        rescale.weight.copy_(torch.eye(features))
+        rescale.bias.zero_()
+    rescale.requires_grad_(False)
+    return nn.Sequential(rescale, nn.Linear(features, width), nn.GELU(), nn.Linear(width, width))
 
 
-def visual_features(maps: "torch.Tensor") -> "torch.Tensor":
-    """(n, c, h, w) feature maps -> (n, 10, c): the mean, then the map pooled to 3x3 in reading order."""
+def visual_features(maps: "torch.Tensor", head: Any) -> "torch.Tensor":
+    """(n, c, h, w) feature maps -> (n, 10, 522): what the projector reads, whole first, then cells in reading order.
+
+    `head` is the tower's projection from c channels to 256; both vectors have unit length.
+    """
     import torch
     import torch.nn.functional as F
 
-    grid = F.adaptive_avg_pool2d(maps, GRID).flatten(2)
-    return torch.cat([maps.mean((2, 3))[:, :, None], grid], dim=2).transpose(1, 2)
+    whole = maps.mean((2, 3))[:, None]
+    cells = F.adaptive_avg_pool2d(maps, GRID).flatten(2).transpose(1, 2)
+    vectors = F.normalize(head(torch.cat([whole, cells], dim=1)), dim=-1)
+    numbers = torch.eye(TOKENS).expand(len(maps), -1, -1)
+    return torch.cat([vectors[:, :1].expand_as(vectors), vectors, numbers], dim=-1)
 
 
 def load_language_model(folder: Path) -> tuple[Any, Any]:
@@ -71,13 +89,14 @@ def load_language_model(folder: Path) -> tuple[Any, Any]:
     )
     try:
         tokenizer = AutoTokenizer.from_pretrained(source[0], **source[1])
-        model, info = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             source[0], dtype=torch.float32, output_loading_info=True, **source[1]
         )
     except (OSError, ValueError, KeyError) as error:
         raise WeightsError(
             f"cannot be read: {error}", where=str(source[0]), remedy="run `wardround models verify`"
         ) from error
+    model, info = loaded
     if "lm_head.weight" in info["missing_keys"]:  # SmolLM2 shares it with the embeddings, and a GGUF does not say so
         model.lm_head.weight = model.get_input_embeddings().weight
     return model.eval(), tokenizer
@@ -100,11 +119,11 @@ class VisionLanguage:
         return torch.tensor(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def features(self, images: Sequence["Image"]) -> "torch.Tensor":
-        """(n, 10, 1280): what the projector reads."""
-        return visual_features(self.tower.feature_maps(images))
+        """(n, 10, 522): what the projector reads."""
+        return visual_features(self.tower.feature_maps(images), self.tower.model.visual.head)
 
     def embed(self, features: "torch.Tensor", text: str) -> "torch.Tensor":
-        """(1, length, width): one image's features (10, 1280) with the prompt around them."""
+        """(1, length, width): one image's features (10, 522) with the prompt around them."""
         import torch
 
         return torch.cat([self.embed_text(BEFORE_IMAGE), self.projector(features[None]), self.embed_text(text)], dim=1)

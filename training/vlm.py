@@ -1,9 +1,11 @@
 """Trains the embedded VLM: a projector from the image tower into SmolLM2-135M, and a LoRA on that language model.
 
-LLaVA's recipe (Liu et al., 2023) in one stage. The tower is frozen and its feature maps are computed once per
-augmented view, so that a step costs one pass of the language model. Loss is taken on the reply alone, and only
-there are vocabulary logits computed. trl's SFTTrainer is not used: it wants a model that reads pixels or tokens,
-and this one reads cached features.
+LLaVA's two stages (Liu et al., 2023). Alignment departs from the paper: instead of captioning through the language
+model, the projector is fitted, in seconds, to place an image at the word embeddings of its facts, so that the second
+stage finds visual tokens that already mean something. Then projector and LoRA are tuned on questions, with loss on
+the reply alone. The tower is frozen and its features are computed once per augmented view, so that a step costs one
+pass of the language model. trl's SFTTrainer is not used: it wants a model that reads pixels or tokens, and this one
+reads cached features.
 
     python -m training.vlm --data ../shared/data/multimodal --out models/weights/vlm
     python -m training.vlm --data ... --out DIR --shuffle-labels 1       # null control, same budget
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from training.images import ImageRow
+from training.images import MODALITIES, TASKS, ImageRow
 from training.vlm_questions import Turn, draw_turn
 
 if TYPE_CHECKING:
@@ -31,10 +33,12 @@ LORA_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", 
 class VlmSettings:
     """What a run of training can vary."""
 
-    steps: int = 160
+    steps: int = 96
     batch: int = 8
     lr: float = 4e-4
-    projector_lr: float = 1e-3
+    projector_lr: float = 3e-4
+    align_epochs: int = 20
+    align_lr: float = 1e-3
     rank: int = 8
     warmup: float = 0.1
     seed: int = 0
@@ -59,13 +63,72 @@ def cache_features(model: Any, views: "torch.Tensor", trained_blocks: int) -> "t
     from models.vision_language import visual_features
     from training.tower import last_maps
 
+    visual = model.visual
     with torch.inference_mode():
-        rows = [visual_features(last_maps(model.visual, row.float(), trained_blocks)).half() for row in views]
+        rows = [visual_features(last_maps(visual, row.float(), trained_blocks), visual.head).half() for row in views]
     return torch.stack(rows).clone()
 
 
-def collate(turns: Sequence[Turn], features: "torch.Tensor", network: Any) -> "tuple[torch.Tensor, ...]":
-    """(embeddings (n, length, width), attention mask, labels): right-padded; labels are -100 except on the reply."""
+def word_targets(network: Any, rows: Sequence[ImageRow], tokens: int) -> "torch.Tensor":
+    """(n, tokens, width): where in the space of word embeddings each visual token of each row should lie.
+
+    Every token lies at the modality's words. The first is moved by every fact, the others by one fact each, in turn:
+    by how its words differ from those of the task's other values, doubled, since "maculopathy" and "no maculopathy"
+    lie close together.
+    """
+    import torch
+
+    def mean(text: str) -> "torch.Tensor":
+        return network.embed_text(text)[0].detach().float().mean(0)
+
+    places = {name: mean(" " + phrases[0]) for name, phrases in MODALITIES.items()}
+    offsets: dict[tuple[str, str], torch.Tensor] = {}
+    for task in TASKS.values():
+        words = {value: mean(" " + task.option(value)) for value in task.phrases}
+        centre = torch.stack(list(words.values())).mean(0)
+        offsets |= {(task.name, value): 2 * (place - centre) for value, place in words.items()}
+    result = torch.stack([places[row.dataset] for row in rows])[:, None].repeat(1, tokens, 1)
+    for i, row in enumerate(rows):
+        tasks = [task.name for task in TASKS.values() if task.dataset == row.dataset]
+        for name, value in row.facts.items():
+            result[i, 0] += offsets[name, value]
+            result[i, 1 + tasks.index(name) :: len(tasks)] += offsets[name, value]
+    return result
+
+
+def align(network: Any, features: "torch.Tensor", rows: Sequence[ImageRow], settings: VlmSettings) -> list[float]:
+    """First stage, in place: the visual tokens of an image are fitted to the places of its facts among the words."""
+    import torch
+    import torch.nn.functional as F
+
+    torch.manual_seed(settings.seed)
+    rescale = network.projector[0]
+    flat = features.float().flatten(0, 2)
+    with torch.no_grad():
+        spread = flat.std(0) + 1e-4
+        rescale.weight.copy_(torch.diag(1 / spread))
+        rescale.bias.copy_(-flat.mean(0) / spread)
+    target = word_targets(network, rows, features.shape[2])
+    unit = target.std()
+    trained = [p for p in network.projector.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=settings.align_lr, weight_decay=0.1)
+    losses = []
+    for _ in range(settings.align_epochs):
+        total, batches = 0.0, torch.randperm(len(rows)).split(32)
+        for chosen in batches:
+            view = torch.randint(features.shape[1], (len(chosen),))
+            seen = F.dropout(features[chosen, view].float(), 0.2)
+            loss = ((network.projector(seen) - target[chosen]) / unit).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        losses.append(total / len(batches))
+    return losses
+
+
+def collate(turns: Sequence[Turn], features: "torch.Tensor", network: Any) -> "tuple[torch.Tensor, torch.Tensor]":
+    """(embeddings (n, length, width), labels (n, length)): right-padded; labels are -100 except on the reply."""
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
@@ -79,20 +142,18 @@ def collate(turns: Sequence[Turn], features: "torch.Tensor", network: Any) -> "t
         before = sum(len(part) for part in parts)
         rows.append(torch.cat([*parts, network.language.get_input_embeddings()(answer)]))
         labels.append(torch.cat([torch.full((before,), -100), answer]))
-    mask = [torch.ones(len(row), dtype=torch.long) for row in rows]
-    return (
-        pad_sequence(rows, batch_first=True),
-        pad_sequence(mask, batch_first=True),
-        pad_sequence(labels, batch_first=True, padding_value=-100),
-    )
+    return pad_sequence(rows, batch_first=True), pad_sequence(labels, batch_first=True, padding_value=-100)
 
 
-def reply_loss(language: Any, embedded: "torch.Tensor", mask: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
-    """Cross-entropy of the reply's tokens; the vocabulary is only projected onto where a label is."""
+def reply_loss(language: Any, embedded: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
+    """Cross-entropy of the reply's tokens; the vocabulary is only projected onto where a label is.
+
+    No attention mask: padding is on the right, where a causal model's real tokens never look.
+    """
     import torch.nn.functional as F
 
     decoder = language.get_base_model() if hasattr(language, "get_base_model") else language
-    hidden = decoder.model(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+    hidden = decoder.model(inputs_embeds=embedded, use_cache=False).last_hidden_state
     wanted = labels[:, 1:] != -100
     return F.cross_entropy(decoder.lm_head(hidden[:, :-1][wanted]).float(), labels[:, 1:][wanted])
 
@@ -115,8 +176,9 @@ def train(
     torch.manual_seed(settings.seed)
     generator = random.Random(settings.seed)
     lora = [p for p in network.language.parameters() if p.requires_grad]
+    projector = [p for p in network.projector.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
-        [{"params": lora, "lr": settings.lr}, {"params": network.projector.parameters(), "lr": settings.projector_lr}],
+        [{"params": lora, "lr": settings.lr}, {"params": projector, "lr": settings.projector_lr}],
         weight_decay=0.01,
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -135,7 +197,7 @@ def train(
             loss = reply_loss(network.language, *collate(turns, views, network))
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_([*lora, *network.projector.parameters()], 1.0)
+        torch.nn.utils.clip_grad_norm_([*lora, *projector], 1.0)
         optimizer.step()
         schedule.step()
         losses.append(loss.item())
@@ -208,8 +270,11 @@ def main(
         if step % 20 == 0:
             print(f"step {step} loss {loss:.3f} {time.perf_counter() - began:.0f} s", flush=True)
 
+    aligned = align(network, features, rows, settings)
+    print(f"aligned: {aligned[0]:.3f} -> {aligned[-1]:.3f}, {time.perf_counter() - began:.0f} s", flush=True)
     losses = train(network, features, rows, settings, show)
     facts = {
+        "align": [round(loss, 4) for loss in aligned],
         "settings": asdict(settings), "shuffled_labels": shuffle_labels, "bytes": save(network, out),
         "seconds": round(time.perf_counter() - began), "tower": seeing.revision,
         "losses": [round(sum(losses[i : i + 20]) / len(losses[i : i + 20]), 4) for i in range(0, len(losses), 20)],

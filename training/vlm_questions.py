@@ -28,13 +28,13 @@ def draw_turn(index: int, row: ImageRow, generator: random.Random) -> Turn:
     """A choice (mostly), a yes/no question, the modality, or a description; options in random order and words."""
     names = sorted(row.facts)
     draw = generator.random()
-    if not names or draw < 0.1:
+    if not names or draw < 0.05:
         return _modality(index, row, generator)
-    if draw < 0.2:
+    if draw < 0.12:
         finding = ", ".join([MODALITIES[row.dataset][0], *(TASKS[name].option(row.facts[name]) for name in names)])
         return Turn(index, prompt(generator.choice(DESCRIBE)), reply(finding))
     name = generator.choice(names)
-    if draw < 0.35:
+    if draw < 0.22:
         return _yes_no(index, row, name, generator)
     return _choice(index, row, name, generator)
 

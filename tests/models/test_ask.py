@@ -60,6 +60,11 @@ async def test_json_in_a_code_block_is_read():
     assert (await ask(model, QUESTION, schema=Answer)).parsed == Answer(answer="A", confidence=0.5)
 
 
+async def test_a_control_character_inside_a_string_does_not_cost_the_reply():
+    model = scripted({"reply": '{\n"answer":\r "A", "note": "two\x1a words\n", "confidence": 0.5}'}, obeys_schema=False)
+    assert (await ask(model, QUESTION, schema=Answer)).parsed == Answer(answer="A", confidence=0.5)
+
+
 async def test_a_model_that_ignores_the_schema_is_a_typed_error_with_its_raw_words():
     model = scripted({"reply": "I think it is B."}, obeys_schema=False)
     with pytest.raises(ModelReplyError, match="not a Answer") as caught:

@@ -97,7 +97,7 @@ async def test_token_ids_logprobs_and_a_choice_in_one_token(served, tmp_path):
     model = opened(served, tmp_path)
     reply = await ask(model, QUESTION, max_tokens=4, logprobs=True, top_logprobs=20)
     assert len(reply.logprobs) == reply.usage.reply_tokens
-    assert len(reply.top[0]) >= 20
+    assert 10 <= len(reply.top[0]) <= 20  # bytes of unfinished characters share one text
     try:
         scores = await choice_probabilities(model, [*QUESTION, AIMessage("Answer:")], list(reply.top[0]))
     except ModelError as error:

@@ -53,7 +53,7 @@ def features_of(rows: list[ImageRow], seed: int):
     import torch
 
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(len(rows), 1, 10, FEATURES, generator=generator) * 0.5
+    noise = torch.randn(len(rows), 1, 10, FEATURES, generator=generator) * 0.3
     for i, one in enumerate(rows):
         noise[i, ..., 0] += 6.0 if one.facts["breast_finding"] == "benign" else -6.0
     return noise
@@ -61,12 +61,16 @@ def features_of(rows: list[ImageRow], seed: int):
 
 def accuracy_after_training(truth: list[str], taught: list[str]) -> float:
     from models.vision_language import prompt
-    from training.vlm import VlmSettings, train
+    from training.vlm import VlmSettings, align, train
 
     network = tiny_network()
+    align(
+        network, features_of([row(value) for value in truth], 1), [row(value) for value in taught],
+        VlmSettings(align_epochs=150),
+    )  # fmt: skip
     train(
         network, features_of([row(value) for value in truth], 1), [row(value) for value in taught],
-        VlmSettings(steps=60, batch=16, lr=5e-3, projector_lr=5e-3, use_bf16=False),
+        VlmSettings(steps=80, batch=16, lr=5e-3, projector_lr=2e-3, use_bf16=False),
     )  # fmt: skip
     test = [row(value) for value in ("benign", "malignant") * 20]
     task, right = TASKS["breast_finding"], 0
@@ -85,6 +89,28 @@ def test_a_planted_rule_is_learned_and_shuffled_labels_teach_nothing():
     assert accuracy_after_training(truth, truth) >= 0.9
     dealt = ["benign", "benign", "malignant", "malignant"] * 8  # each feature sign carries each label equally often
     assert 0.2 <= accuracy_after_training(truth, dealt) <= 0.8
+
+
+def aligned_accuracy(taught: list[str]) -> float:
+    """How often an unseen image's visual token lies nearer to the words of its own finding, after the first stage."""
+    import torch
+
+    from training.vlm import VlmSettings, align, word_targets
+
+    truth = ["benign", "malignant"] * 16
+    network = tiny_network()
+    align(network, features_of([row(v) for v in truth], 1), [row(v) for v in taught], VlmSettings(align_epochs=150))
+    test = [row(value) for value in truth]
+    places = word_targets(network, [row("benign"), row("malignant")], 10)[:, 0]
+    with torch.no_grad():
+        tokens = network.projector(features_of(test, 2)[:, 0, 0])
+    nearer = torch.cdist(tokens, places).argmin(1).tolist()
+    return sum(("benign", "malignant")[k] == v for k, v in zip(nearer, truth, strict=True)) / len(truth)
+
+
+def test_alignment_puts_unseen_images_at_their_words_and_fails_on_shuffled_labels():
+    assert aligned_accuracy(["benign", "malignant"] * 16) >= 0.9
+    assert 0.2 <= aligned_accuracy(["benign", "benign", "malignant", "malignant"] * 8) <= 0.8
 
 
 def test_a_reply_names_an_option_that_its_prompt_shows():
@@ -112,8 +138,8 @@ def test_loss_is_taken_on_the_reply_alone():
 
     network = tiny_network()
     turns = [Turn(0, "\nshort\n", "finding: x;"), Turn(1, "\nmuch longer words here\n", "finding: x;")]
-    embedded, mask, labels = collate(turns, torch.zeros(2, 10, FEATURES), network)
-    assert embedded.shape[:2] == mask.shape == labels.shape
+    embedded, labels = collate(turns, torch.zeros(2, 10, FEATURES), network)
+    assert embedded.shape[:2] == labels.shape
     reply = network.token_ids("finding: x;<|im_end|>")
     for line in labels:
         assert torch.equal(line[line != -100], reply)
