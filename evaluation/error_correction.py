@@ -32,8 +32,15 @@ def read_correction(reply: str) -> Correction:
     from cases.answers import parse_answer
 
     value = parse_answer(reply, None, "error_correction").value
-    if value is None:
-        return Correction(is_read=False)
+    return Correction(is_read=False) if value is None else correction_of(value)
+
+
+def correction_of(value: str) -> Correction:
+    """`CORRECT` or `N: sentence`, as parsed answers and gold texts are written.
+
+    >>> correction_of("3: He takes 5 mg.").sentence
+    3
+    """
     if value.strip().upper() == "CORRECT":
         return Correction()
     number, _, text = value.partition(":")

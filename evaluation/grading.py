@@ -78,6 +78,12 @@ def dice(a: object, b: object) -> float:
     return 2 * int((first & second).sum()) / total if total else 1.0
 
 
+def mask_iou(a: object, b: object) -> float:
+    """Intersection over union of two boolean arrays of one shape, 2D or 3D. Both empty: 1, as for Dice."""
+    overlap = dice(a, b)
+    return overlap / (2 - overlap)
+
+
 def grade_components(
     predicted: Mapping[str, object], gold: Mapping[str, int], scale: Sequence[int] = (0, 1, 2, 3)
 ) -> ComponentGrades:

@@ -77,6 +77,36 @@ def auroc(scores: Sequence[float], positive: Sequence[bool]) -> float:
     return float(roc_auc_score([bool(p) for p in positive], list(scores)))
 
 
+def auprc(scores: Sequence[float], positive: Sequence[bool]) -> float:
+    """Average precision: the area under precision by recall, as steps. A constant score gives the positives' share."""
+    if len(scores) != len(positive) or not any(positive):
+        raise EvaluationError("AUPRC needs a score per item and a positive one", remedy="check the labels")
+    from sklearn.metrics import average_precision_score
+
+    return float(average_precision_score([bool(p) for p in positive], list(scores)))
+
+
+def valid_accuracy(predicted: Sequence[str | None], gold: Sequence[str]) -> float:
+    """Accuracy over the replies that could be read (Citrus' valid_acc): never below accuracy, equal if all are read."""
+    _same_length(predicted, gold)
+    read = [(p, g) for p, g in zip(predicted, gold, strict=True) if p is not None]
+    return sum(is_same_set(p, g) for p, g in read) / len(read) if read else float("nan")
+
+
+def points_won(correct: Sequence[bool], points: Sequence[float]) -> float:
+    """Share of an exam's points: a question of two points counts twice (IgakuQA)."""
+    if len(correct) != len(points) or not sum(points):
+        raise EvaluationError("each item needs its points, and some must have any", remedy="read them from the release")
+    return sum(p for ok, p in zip(correct, points, strict=True) if ok) / sum(points)
+
+
+def top_k(ranks: Sequence[int | None], k: int) -> float:
+    """Share of items whose truth stands among the first k; `ranks` from 1, None where it is nowhere."""
+    if not ranks:
+        raise EvaluationError("no items to score", remedy="load at least one item")
+    return sum(rank is not None and rank <= k for rank in ranks) / len(ranks)
+
+
 def ndcg(ranking: Sequence[str], relevant: Mapping[str, float], k: int = 10) -> float:
     """nDCG@k with linear gain and log2 discount (trec_eval's). Two relevant items at ranks 1 and 3 -> 0.9197.
 

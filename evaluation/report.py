@@ -11,7 +11,7 @@ from evaluation.baselines import baselines
 from evaluation.benchmarks import Benchmark
 from evaluation.breakdown import Stratum, by_stratum
 from evaluation.calibration import CoveragePoint, at_coverage, aurc, brier, expected_calibration_error
-from evaluation.metrics import macro_f1
+from evaluation.measures import measure
 from evaluation.statistics import Interval, bootstrap_mean, exact_interval
 from models.usage import Usage
 
@@ -30,6 +30,7 @@ class ItemResult(Record):
     credit: float
     is_read: bool
     outcome: str
+    rank: int | None = Field(default=None, description="Where the truth stands in the differential, from 1.")
     route: str = ""
     parse_route: str = ""
     confidence: float | None = None
@@ -40,6 +41,8 @@ class ItemResult(Record):
     failed_agents: int = 0
     failure: str = Field(default="", description="Why there is no verdict.")
     trajectory_id: str | None = Field(default=None, description="The run in the trajectory store: prompts and replies.")
+    prompt_hash: str = Field(default="", description="SHA-256 over all prompts of the case, in order of the calls.")
+    reply: str = Field(default="", description="The last reply of a model, as it came.")
 
     @property
     def is_withheld(self) -> bool:
@@ -90,6 +93,10 @@ class Report(Record):
     accuracy: Interval
     macro_f1: float | None = None
     credit: Interval | None = None
+    measures: dict[str, float] = Field(default_factory=dict, description="What the benchmark's file names beside it.")
+    arm: str = Field(default="", description="What was changed in the cases: a robustness arm.")
+    language: str = ""
+    note: str = Field(default="", description="What a reader of these numbers must know of the benchmark.")
     unread: Interval = Field(description="Replies from which no answer could be read; wrong, and counted apart.")
     withheld: int
     failed: int
@@ -111,8 +118,7 @@ class Report(Record):
             ("withheld (abstained, escalated, emergency)", str(self.withheld)),
             ("failed runs", str(self.failed)),
         ]
-        if self.macro_f1 is not None:
-            rows.append(("macro-F1", f"{self.macro_f1:.3f}"))
+        rows += [(name.replace("_", " "), f"{value:.3f}") for name, value in self.measures.items()]
         if self.credit is not None:
             rows.append(("credit (bootstrap 95 % interval)", str(self.credit)))
         rows += [(f"baseline: {name.replace('_', ' ')}", str(value)) for name, value in self.baselines.items()]
@@ -122,8 +128,9 @@ class Report(Record):
             for name, s in ((self.strategy, self.spent), ("one pass of one model, same run", self.baseline_spent))
         ]
         parts = [
-            f"# {self.title}: {self.strategy}\n",
+            f"# {self.title}: {self.strategy}" + (f", arm {self.arm}" if self.arm else "") + "\n",
             (warning if self.is_fixture else "") + f"{self.citation}\n\nData: {self.licence_state}. Items: {self.n}."
+            + (f" {self.note}" if self.note else "")
             + (f" Left out: {_counts(self.left_out)}." if self.left_out else "")
             + f"\nModels: {_counts(self.setup.get('models', {})) or 'not named'}.\n",
             "| measure | value |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows) + "\n",
@@ -143,7 +150,7 @@ def build_report(benchmark: Benchmark, items: Sequence[ItemResult], strategy: st
     n = len(items)
     answered = [item for item in items if not item.is_withheld and not item.failure]
     metrics = benchmark.spec.metrics
-    replies = [item.answer if item.is_read else None for item in items]
+    measures = measure(metrics, benchmark.cases, items)
     return Report(
         benchmark=benchmark.name,
         title=benchmark.spec.title,
@@ -155,7 +162,11 @@ def build_report(benchmark: Benchmark, items: Sequence[ItemResult], strategy: st
         setup=setup,
         n=n,
         accuracy=exact_interval(sum(item.is_correct for item in items), n),
-        macro_f1=macro_f1([item.gold for item in items], replies) if "macro_f1" in metrics else None,
+        macro_f1=measures.get("macro_f1"),
+        measures=measures,
+        arm=benchmark.arm,
+        language=benchmark.spec.language,
+        note=benchmark.spec.note,
         credit=bootstrap_mean([item.credit for item in items]) if "credit" in metrics else None,
         unread=exact_interval(sum(item.is_unread for item in items), n),
         withheld=sum(item.is_withheld for item in items),

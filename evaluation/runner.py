@@ -4,18 +4,21 @@ The folder of a run holds what `graphs.batch` keeps (one durable record per case
 prompt and reply), and, made from these when all cases have ended: `results.jsonl`, `report.json`, `report.md`.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from agents.ward import Ward
-from cases.case import Case
-from cases.errors import EvaluationError
+from cases.case import Case, Record
+from cases.errors import BudgetExceeded, EvaluationError
 from evaluation import benchmarks
 from evaluation.benchmarks import Benchmark
 from evaluation.report import WITHHELD, ItemResult, Report, build_report
-from evaluation.scoring import SCORED, score
+from evaluation.scoring import score
 from models.usage import Usage
 
 if TYPE_CHECKING:
@@ -25,6 +28,22 @@ if TYPE_CHECKING:
 
 RESULTS, REPORT, REPORT_TEXT = "results.jsonl", "report.json", "report.md"
 OnProgress = Callable[[int, int, int, Usage, float | None], None]
+
+
+class Cap(Record):
+    """What a whole run may cost. Cases in flight when it is reached are dropped, so it is overshot by at most those."""
+
+    cost: float | None = Field(default=None, gt=0, description="Money, in the price table's unit.")
+    tokens: int | None = Field(default=None, gt=0, description="Prompt and reply tokens.")
+
+    def check(self, usage: Usage, out: Path) -> None:
+        """Raises BudgetExceeded when either is reached."""
+        for spent, most, unit in ((usage.cost, self.cost, "money"), (usage.tokens, self.tokens, "tokens")):
+            if most is not None and spent >= most:
+                raise BudgetExceeded(
+                    f"the run has spent {spent:g} of {most:g} {unit}", where=str(out),
+                    remedy="finished cases are kept; raise the cap and run the same command",
+                )  # fmt: skip
 
 
 async def evaluate(
@@ -40,6 +59,7 @@ async def evaluate(
     data_dir: Path | None = None,
     store: "TrajectoryStore | None" = None,
     on_progress: OnProgress | None = None,
+    cap: Cap | None = None,
 ) -> Report:
     """Evaluate `strategy` on a benchmark (its name, or one that was loaded) and write the run's folder.
 
@@ -48,15 +68,15 @@ async def evaluate(
     Failed and withheld cases are wrong and stay in the denominator. The trajectories, in `store` or in the folder's
     own, are marked right or wrong.
 
-    Raises EvaluationError for an unknown or unscorable benchmark, or when `out` holds a run and `resume` is False;
-    SettingsError when it holds a run made with other settings, models or cases.
+    Raises EvaluationError for an unknown benchmark, or when `out` holds a run and `resume` is False;
+    SettingsError when it holds a run made with other settings, models or cases; BudgetExceeded when the run reaches
+    its `cap`: what is done is on disk, and the same call with a higher cap goes on.
     """
     from graphs.batch import adjudicate_many, read_failures, read_verdicts
     from graphs.store import TrajectoryStore
     from graphs.strategies import resolve
 
     loaded = benchmarks.load(benchmark, data_dir, limit) if isinstance(benchmark, str) else benchmark
-    _refuse_unscorable(loaded)
     if not resume and (out / "verdicts.jsonl").exists():
         raise EvaluationError("the folder holds a run", where=str(out), remedy="resume it, or name another folder")
     exam = replace(ward, settings=ward.settings.model_copy(update={"emergency_stops": False}))
@@ -70,12 +90,13 @@ async def evaluate(
             out=out,
             concurrency=concurrency,
             retry_failed=retry_failed,
-            on_progress=on_progress,
+            on_progress=_capped(cap, on_progress, out),
             store=log,
         )
         ended = {record.case_id: record for record in read_verdicts(out)}
         failed = {record.case_id: record for record in read_failures(out)}
         items = [_item(case, ended.get(case.id), failed.get(case.id)) for case in loaded.cases]
+        items = [item.model_copy(update=_asked(log, item.trajectory_id)) for item in items]
         for item in items:
             if item.trajectory_id is not None:
                 log.grade(item.trajectory_id, is_correct=item.is_correct)
@@ -83,10 +104,15 @@ async def evaluate(
         if own:
             log.close()
     report = build_report(loaded, items, resolve(strategy)[0], exam.describe())
+    write_run(out, items, report)
+    return report
+
+
+def write_run(out: Path, items: Sequence[ItemResult], report: Report) -> None:
+    """The three files that are made from a finished run's records, each replaced as a whole."""
     _write(out / RESULTS, "".join(item.model_dump_json() + "\n" for item in items))
     _write(out / REPORT, report.model_dump_json(indent=1) + "\n")
     _write(out / REPORT_TEXT, report.markdown())
-    return report
 
 
 async def evaluate_all(
@@ -146,6 +172,33 @@ def read_report(run: Path) -> Report:
     return Report.model_validate_json(path.read_text(encoding="utf-8"))
 
 
+def _capped(cap: Cap | None, on_progress: OnProgress | None, out: Path) -> OnProgress | None:
+    """Progress that also stops the run when its cap is reached with cases left to ask."""
+    if cap is None:
+        return on_progress
+
+    def progress(done: int, total: int, failed: int, usage: Usage, left_s: float | None) -> None:
+        if on_progress is not None:
+            on_progress(done, total, failed, usage, left_s)
+        if done + failed < total:
+            cap.check(usage, out)
+
+    return progress
+
+
+def _asked(log: "TrajectoryStore", trajectory_id: str | None) -> dict[str, str]:
+    """What the models were asked, as one hash whatever the order of parallel calls, and the last reply."""
+    if trajectory_id is None:
+        return {}
+    run = log.get(trajectory_id)
+    prompts = sorted("".join(step.prompt) for step in run.steps if step.prompt)
+    replies = [run.messages[step.reply].content for step in run.steps if step.reply]
+    return {
+        "prompt_hash": hashlib.sha256("\n".join(prompts).encode()).hexdigest() if prompts else "",
+        "reply": replies[-1] if replies else "",
+    }
+
+
 def _item(case: Case, ended: "CaseRecord | None", failed: "FailureRecord | None") -> ItemResult:
     assert case.gold is not None
     gold = case.gold.label or case.gold.text or ""
@@ -164,7 +217,7 @@ def _item(case: Case, ended: "CaseRecord | None", failed: "FailureRecord | None"
             trajectory_id=failed.trajectory_id if failed is not None else None,
         )
     verdict = ended.verdict
-    scored = score(case, verdict.answer)
+    scored = score(case, verdict.answer, [diagnosis.name for diagnosis in verdict.differential])
     is_withheld = verdict.outcome.value in WITHHELD
     return ItemResult(
         case_id=case.id,
@@ -175,6 +228,7 @@ def _item(case: Case, ended: "CaseRecord | None", failed: "FailureRecord | None"
         credit=0.0 if is_withheld else scored.credit,
         is_read=scored.is_read,
         outcome=verdict.outcome.value,
+        rank=scored.rank,
         route=verdict.route,
         parse_route=verdict.parse_route,
         confidence=verdict.confidence,
@@ -185,15 +239,6 @@ def _item(case: Case, ended: "CaseRecord | None", failed: "FailureRecord | None"
         failed_agents=verdict.quorum.failed,
         trajectory_id=ended.trajectory_id,
     )
-
-
-def _refuse_unscorable(benchmark: Benchmark) -> None:
-    if benchmark.spec.task not in SCORED:
-        raise EvaluationError(
-            f"answers to {benchmark.spec.task.value} tasks aren't scored yet",
-            where=benchmark.name,
-            remedy="see docs/evaluation.md",
-        )
 
 
 def _write(path: Path, text: str) -> None:

@@ -10,8 +10,11 @@ from cases.errors import EvaluationError
 from evaluation.baselines import baselines
 from evaluation.calibration import aurc, brier, brier_multiclass, expected_calibration_error, reliability, risk_coverage
 from evaluation.cost import frontier
+from evaluation.grading import box_iou, dice, mask_iou
+from evaluation.measures import measure
 from evaluation.metrics import (
     accuracy,
+    auprc,
     auroc,
     average_precision,
     extraction_failures,
@@ -19,9 +22,12 @@ from evaluation.metrics import (
     is_same_text,
     macro_f1,
     ndcg,
+    points_won,
     recall,
     reciprocal_rank,
     token_f1,
+    top_k,
+    valid_accuracy,
     weighted_f1,
 )
 from evaluation.scoring import score
@@ -150,8 +156,80 @@ def test_counts_are_right_only_when_each_is_exact_and_credit_falls_with_distance
     assert not score(case, "many").is_read
 
 
-def test_a_case_without_gold_or_of_an_unscored_task_is_refused():
+def test_a_case_without_gold_is_refused():
     with pytest.raises(EvaluationError, match="no reference answer"):
         score(Case(id="x", question="?", options={"A": "a", "B": "b"}), "A")
-    with pytest.raises(EvaluationError, match="no scorer"):
-        score(Case(id="x", question="?", task=TaskKind.REPORT, gold=Gold(text="t")), "t")
+
+
+def test_auprc_of_a_perfect_ranking_is_one_and_of_a_constant_the_share_of_positives():
+    positive = [True, False, True, False, False]
+    assert auprc([0.9, 0.2, 0.8, 0.1, 0.3], positive) == 1
+    assert auprc([0.5] * 5, positive) == pytest.approx(0.4)
+    with pytest.raises(EvaluationError, match="positive"):
+        auprc([0.1], [False])
+
+
+def test_valid_accuracy_is_never_below_accuracy_and_equal_when_every_reply_is_read():
+    gold = ["A", "B", "C", "D"]
+    assert valid_accuracy(["A", "B", None, "A"], gold) == pytest.approx(2 / 3)
+    assert accuracy(["A", "B", None, "A"], gold).value == 0.5
+    assert valid_accuracy(["A", "B", "A", "A"], gold) == accuracy(["A", "B", "A", "A"], gold).value
+
+
+def test_points_weigh_questions_and_top_k_counts_a_truth_that_is_listed_too_late_as_missed():
+    assert points_won([True, False], [1, 3]) == 0.25
+    assert top_k([1, 3, None, 6], 1) == 0.25
+    assert top_k([1, 3, None, 6], 5) == 0.5
+
+
+def test_a_differential_is_scored_by_the_rank_of_the_truth_and_synonyms_count():
+    gold = Gold(text="Systemic lupus erythematosus", details={"synonyms": ["SLE"]})
+    case = Case(id="d", question="?", task=TaskKind.DIFFERENTIAL, gold=gold)
+    found = score(case, "Sarcoidosis", ["Sarcoidosis", "SLE", "Lymphoma"])
+    assert (found.is_correct, found.rank) == (False, 2)
+    assert score(case, "sle").is_correct
+    assert score(case, "lupus").rank is None
+
+
+def test_a_calculation_is_right_within_the_limits_of_the_label():
+    gold = Gold(text="25.24", details={"lower": "23.9", "upper": "26.5"})
+    case = Case(id="m", question="?", task=TaskKind.CALCULATION, gold=gold, meta={"calculator_id": 2})
+    assert score(case, "26.4").is_correct
+    assert not score(case, "26.6").is_correct
+    assert not score(case, "I cannot say").is_read
+
+
+def test_a_correction_is_right_by_its_sentence_and_credited_by_its_text():
+    wrong = Case(id="e", question="?", task=TaskKind.ERROR_CORRECTION, gold=Gold(text="3: He takes 5 mg daily."))
+    fine = Case(id="c", question="?", task=TaskKind.ERROR_CORRECTION, gold=Gold(text="CORRECT"))
+    assert score(wrong, "3: He takes 5 mg daily.").credit == 1
+    half = score(wrong, "3: He takes 50 mg daily.")
+    assert half.is_correct
+    assert 0 < half.credit < 1
+    assert (score(wrong, "CORRECT").credit, score(fine, "3: He takes 5 mg.").credit, score(fine, "CORRECT").credit) == (
+        0, 0, 1,
+    )  # fmt: skip
+    assert not score(fine, "perhaps").is_read
+
+
+def test_graded_parts_count_missing_ones_as_wrong_and_ignore_extra_ones():
+    details = {"grades": {"size": 2, "number": 1}, "scale": [0, 1, 2, 3]}
+    case = Case(id="k", question="?", task=TaskKind.COUNT, gold=Gold(text="{}", details=details))
+    answer = '{"MOAKS_scores": {"patella": {"size": "2", "extra": 3}}}'
+    assert score(case, answer).credit == 0.5
+    assert not score(case, "no grades").is_read
+
+
+def test_masks_overlap_by_iou_and_dice_in_two_and_three_dimensions():
+    a = np.zeros((4, 4, 4), bool)
+    b = a.copy()
+    a[:2], b[1:3] = True, True
+    assert dice(a, b) == pytest.approx(0.5)
+    assert mask_iou(a, b) == pytest.approx(1 / 3)
+    assert mask_iou(a[0], a[0]) == mask_iou(np.zeros((2, 2)), np.zeros((2, 2))) == 1
+    assert box_iou((0, 0, 0, 2, 2, 2), (1, 0, 0, 3, 2, 2)) == pytest.approx(1 / 3)
+
+
+def test_a_measure_that_does_not_exist_is_named_with_those_that_do():
+    with pytest.raises(EvaluationError, match="macro_f1"):
+        measure(["f1_macro"], [], [])
