@@ -1,0 +1,219 @@
+"""The calculators on MedCalc-Bench: what the registry makes of the entities that the data set lists for each note.
+
+    python benchmarks/calculators.py                      # ../shared/data/calculation/medcalc_test.jsonl
+    python benchmarks/calculators.py --data FILE --out FILE.md
+
+Two labels are compared. The *released* label was computed from the same entities: agreement with it tells whether the
+formulas are the same. The *corrected* label was made anew from the note: agreement with it is bounded by how often the
+listed entities are right. Beside the registry stands the package `medcalc-bench`, where it is installed, and as a
+control the registry with the entities of another note of the same calculator.
+"""
+
+import argparse
+import ast
+import importlib
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from cases.errors import KnowledgeError
+from evaluation.grading import is_calculation_right
+from knowledge.calculators.catalogue import calculator, find, run
+from knowledge.calculators.drugs import OPIOIDS
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data" / "calculation" / "medcalc_test.jsonl"
+UNITS = {
+    "degrees fahreinheit": "°F", "degrees celsisus": "°C", "µL": "/µL", "L": "/L", "mm^3": "/mm^3", "m^3": "/L",
+}  # fmt: skip
+"""Units as the data set spells them. A count per m^3 is a slip for one per litre in the notes that have it."""
+NOT_ASKED = frozenset(
+    {
+        "Occipital, parietal or temporal scalp hematoma; history of level of conciousness (LOC) ≥5 sec; not acting "
+        "normally per parent or severe mechanism of injury?",
+        "Altered mental status for PECARN head injury criteria",
+    }
+)
+"""Entities of another rule that the data set lists under FeverPAIN."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "calculators.md")
+    arguments = parser.parse_args()
+    text = report(read_rows(arguments.data))
+    print(text)
+    arguments.out.write_text(text, encoding="utf-8")
+
+
+def read_rows(path: Path) -> list[dict]:
+    with path.open(encoding="utf-8") as stream:
+        return [json.loads(line) for line in stream]
+
+
+def report(rows: list[dict]) -> str:
+    by_calculator: dict[int, list[dict]] = defaultdict(list)
+    for row in rows:
+        by_calculator[int(row["meta"]["calculator_id"])].append(row)
+    lines = ["# Calculators on MedCalc-Bench", ""]
+    total: dict[str, int] = defaultdict(int)
+    table = [
+        "| id | calculator | notes | released label | corrected label | another note's entities |",
+        "|---|---|---|---|---|---|",
+    ]
+    faults: list[str] = []
+    for number, group in sorted(by_calculator.items()):
+        count = measure(number, group, faults)
+        for name, value in count.items():
+            total[name] += value
+        table.append(
+            f"| {number} | {calculator(number).title} | {count['notes']} | {count['released']}/{count['notes']} "
+            f"| {count['corrected']}/{count['with corrected']} | {count['control']}/{count['notes']} |"
+        )
+    lines += [
+        f"{len(rows)} notes, {len(by_calculator)} of the 55 calculators; right is what MedCalc-Bench counts as right "
+        "(exact dates and scores, else within the label's limits).",
+        "",
+        f"- Registry against the released label: {share(total['released'], total['notes'])}; "
+        f"with the entities of another note of the same calculator: {share(total['control'], total['notes'])}.",
+        f"- Registry against the corrected label: {share(total['corrected'], total['with corrected'])} "
+        f"({total['notes'] - total['with corrected']} notes whose corrected label is \"cannot be computed\" left out); the released label itself "
+        f"against the corrected one: {share(total['labels agree'], total['with corrected'])}.",
+        f"- Refused by the registry for an impossible or missing value: {total['refused']}.",
+        f"- `find` names the right calculator first for {share(total['found'], total['notes'])} of the questions.",
+        *library_line(rows),
+        "",
+        *table,
+        "",
+        "## Where the registry and the released label differ",
+        "",
+        *explained(faults),
+        "",
+        "Command: `python benchmarks/calculators.py`",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def measure(number: int, group: list[dict], faults: list[str]) -> dict[str, int]:
+    count: dict[str, int] = defaultdict(int)
+    for place, row in enumerate(group):
+        meta = row["meta"]
+        count["notes"] += 1
+        limits = (meta["original_answer"], float_or_none(meta.get("lower")), float_or_none(meta.get("upper")))
+        value = computed(number, row)
+        count["refused"] += value is None
+        is_same = value is not None and right(number, value, *limits)
+        count["released"] += is_same
+        if not is_same:
+            faults.append(f"{number}\t{calculator(number).title}\t{value}\t{meta['original_answer']}\t{row['answer']}")
+        other = computed(number, group[(place + 1) % len(group)]) if len(group) > 1 else None
+        count["control"] += other is not None and right(number, other, *limits)
+        count["found"] += find(row["question"], 1)[0].number == number
+        if str(row["answer"]) != "nan":
+            count["with corrected"] += 1
+            gold = corrected(number, row)
+            count["corrected"] += value is not None and right(number, value, *gold)
+            count["labels agree"] += right(number, released_text(number, meta["original_answer"]), *gold)
+    return count
+
+
+def corrected(number: int, row: dict) -> tuple[str, float | None, float | None]:
+    meta = row["meta"]
+    if number == 69:  # the corrected label counts days
+        days = str(row["answer"])
+        return (weeks(float(days)) if days.replace(".", "").isdigit() else days), None, None
+    if "corrected_answer" not in meta:
+        return str(row["answer"]), float_or_none(meta.get("lower")), float_or_none(meta.get("upper"))
+    return str(row["answer"]), float_or_none(meta.get("corrected_lower")), float_or_none(meta.get("corrected_upper"))
+
+
+def right(number: int, answer: str, gold: str, lower: float | None, upper: float | None) -> bool:
+    return is_calculation_right(number, answer, gold, lower, upper)
+
+
+def computed(number: int, row: dict) -> str | None:
+    """The registry's value in the way the benchmark writes it; None if the registry refuses the inputs."""
+    try:
+        result = run(number, inputs_of(number, ast.literal_eval(row["meta"]["relevant_entities"])))
+    except KnowledgeError:
+        return None
+    if number == 69 and isinstance(result.value, float):
+        return weeks(result.value)
+    return result.value.strftime("%m/%d/%Y") if not isinstance(result.value, float | int) else f"{result.value:.8g}"
+
+
+def inputs_of(number: int, entities: dict[str, Any]) -> dict[str, Any]:
+    """The entities of a row as inputs of the registry."""
+    if number == 49:
+        return opioids(entities)
+    if number == 24:
+        name, dose, unit = entities["input steroid"]
+        return {"steroid": name, "dose": (dose, unit), "target": entities["target steroid"]}
+    found: dict[str, Any] = {}
+    for name, value in entities.items():
+        if name in NOT_ASKED:
+            continue
+        if name == "Race":
+            found["with_race_coefficient"] = value == "Black"
+        else:
+            found[name] = [UNITS.get(part, part) for part in value] if isinstance(value, list) else value
+    return found
+
+
+def opioids(entities: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for opioid in OPIOIDS:
+        name = opioid.name.replace("_", " ")
+        for key, (dose, unit) in ((k, v) for k, v in entities.items() if k.lower() == f"{name} dose"):
+            times = entities[f"{key} Per Day"][0]
+            found[opioid.name] = (dose, "µg/h") if opioid.quantity == "patch" else (dose * times, f"{unit}/day")
+    return found
+
+
+def library_line(rows: list[dict]) -> list[str]:
+    try:
+        importlib.import_module("medcalc.bmi_calculator")
+    except ModuleNotFoundError:
+        return []
+    return ["- The package `medcalc-bench` is installed; tests/knowledge compares its formulas one by one."]
+
+
+def explained(faults: list[str]) -> list[str]:
+    groups: dict[str, list[list[str]]] = defaultdict(list)
+    for fault in faults:
+        number, title, value, released, gold = fault.split("\t")
+        groups[f"{number} {title}"].append([value, released, gold])
+    return [
+        f"- {title}: {len(items)}; registry, released, corrected: "
+        + "; ".join(f"{value}, {released}, {gold}" for value, released, gold in items[:4])
+        for title, items in groups.items()
+    ]
+
+
+def weeks(days: float) -> str:
+    return f"('{int(days) // 7} weeks', '{int(days) % 7} days')"
+
+
+def released_text(number: int, answer: str) -> str:
+    return answer
+
+
+def float_or_none(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def share(part: int, whole: int) -> str:
+    return f"{part}/{whole} ({100 * part / max(whole, 1):.1f} %)"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Clinical calculators: one registry of formulas and scores, by clinical field."""
