@@ -73,8 +73,8 @@ def test_help_is_instant_and_loads_nothing_heavy():
 
 @pytest.mark.parametrize(
     "command",
-    ["demo", "adjudicate", "evaluate", "compare", "trajectories list", "trajectories export", "models pull", "doctor",
-     "systems check", "serve-model", "index search", "cases show", "train sft", "settings"],
+    ["demo", "adjudicate", "evaluate", "compare", "benchmarks", "trajectories list", "trajectories export",
+     "models pull", "doctor", "systems check", "serve-model", "index search", "cases show", "train sft", "settings"],
 )  # fmt: skip
 def test_every_command_has_help(command):
     result = RUN.invoke(app, [*command.split(), "--help"])
@@ -253,6 +253,41 @@ def test_cases_are_shown_as_agents_see_them_without_the_answer(home):
     assert "Reference answer" not in blind.output
     assert "never shown" not in blind.output
     assert "Reference answer: B" in RUN.invoke(app, ["cases", "show", "one.jsonl", "--gold"]).output
+
+
+def test_evaluate_needs_no_folder_and_says_where_it_wrote(home, script):
+    result = RUN.invoke(
+        app, ["evaluate", "--benchmark", "medqa", "--strategy", "direct", "--limit", "50", "--model", script]
+    )
+    assert result.exit_code == 0, result.output
+    assert "written to runs/evaluate/medqa-fixture-direct-script.json-50" in result.stderr
+    assert (home / "runs/evaluate/medqa-fixture-direct-script.json-50/report.md").is_file()
+
+
+def test_arms_are_paired_against_the_plain_run_and_cannot_be_mixed_with_parts(home, script):
+    base = ["evaluate", "--benchmark", "medqa", "--strategy", "direct", "--model", script, "--out", "arms"]
+    result = RUN.invoke(app, [*base, "--arm", "shuffle-options", "--arm", "bias-authority"])
+    assert result.exit_code == 0, result.output
+    assert "shuffle-options" in (home / "arms" / "robustness.md").read_text()
+    assert "bias-anchoring" in RUN.invoke(app, [*base, "--arm", "list"]).output
+    assert RUN.invoke(app, [*base, "--arm", "shuffle-options", "--shard", "1/2"]).exit_code == 2
+    assert "no arm is called" in RUN.invoke(app, [*base, "--arm", "louder"]).stderr
+
+
+def test_parts_of_a_run_merge_to_the_whole(home, script):
+    base = ["evaluate", "--benchmark", "medqa", "--strategy", "direct", "--model", script, "--out", "parts"]
+    for part in ("1/2", "2/2"):
+        assert RUN.invoke(app, [*base, "--shard", part]).exit_code == 0
+    merged = RUN.invoke(app, [*base, "--merge"])
+    assert merged.exit_code == 0, merged.output
+    assert "Items: 6." in merged.stdout
+
+
+def test_benchmarks_lists_each_with_its_licence_state():
+    listed = RUN.invoke(app, ["benchmarks"]).stdout
+    assert "medqa" in listed
+    assert "gated" in listed
+    assert "arXiv:2009.13081" in RUN.invoke(app, ["benchmarks", "medqa"]).stdout
 
 
 def test_evaluate_runs_a_benchmark_and_compare_pairs_two_runs(home, script):

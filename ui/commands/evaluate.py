@@ -1,53 +1,146 @@
-"""`wardround evaluate` and `wardround compare`."""
+"""`wardround evaluate`, `wardround compare` and `wardround benchmarks`."""
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from evaluation.benchmarks import Benchmark
+    from evaluation.report import Report
+
 
 def evaluate(
-    benchmark: Annotated[str, typer.Option(help="A benchmark's name, or all; an unknown name lists them.")],
-    out: Annotated[Path, typer.Option(help="Folder of the run; the same folder resumes it.")],
+    benchmark: Annotated[str, typer.Option(help="A benchmark's name, or all; `wardround benchmarks` lists them.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; the same folder resumes it. Default: below runs/evaluate.")
+    ] = None,
     strategy: Annotated[str | None, typer.Option(help="round, direct, self_consistency:samples=5 ...")] = None,
     model: Annotated[str | None, typer.Option(help="Spec string of the chat model.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="So many cases, drawn with a fixed seed.")] = None,
-    data: Annotated[Path | None, typer.Option(help="The data folder; without it a small fixture is run.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The data folder, or `hub`; without it a small fixture is run.")
+    ] = None,
+    arm: Annotated[
+        list[str] | None, typer.Option(help="Also run with one thing changed (repeatable; `list` shows all).")
+    ] = None,
+    shard: Annotated[str | None, typer.Option(help="One part of the cases, as 2/8.")] = None,
+    merge: Annotated[bool, typer.Option("--merge", help="Put the finished parts in the folder together.")] = False,
+    cost_cap: Annotated[float | None, typer.Option(min=0, help="Stop when the run has cost this much money.")] = None,
+    token_cap: Annotated[int | None, typer.Option(min=1, help="Stop when the run has spent so many tokens.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Cases at a time.")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also ask again the cases that failed.")] = False,
 ) -> None:
     """Measure a strategy on a benchmark: accuracy with its interval, cost, baselines, calibration."""
+    from cases.errors import SettingsError
     from cases.settings import load_settings
     from evaluation import benchmarks, runner
-    from ui.progress import announce, progress
-    from ui.wiring import House
+    from evaluation.robustness import ARMS, arm_of
+    from evaluation.shards import merge as merge_parts
+    from evaluation.shards import read_shard
 
+    if arm == ["list"]:
+        typer.echo("\n".join(f"{one.name:26} {one.says}" for one in ARMS.values()))
+        return
+    if arm and (shard or merge or benchmark == "all"):
+        raise SettingsError("arms run on one whole benchmark", remedy="leave out --shard, --merge and `all`")
+    if benchmark == "all" and (shard or merge):
+        raise SettingsError("parts are of one benchmark", remedy="name it, or leave out --shard and --merge")
+    for name in arm or ():
+        arm_of(name)
     settings = load_settings(model=model, concurrency=concurrency, strategy=strategy)
     names = benchmarks.names() if benchmark == "all" else [benchmarks.spec_of(benchmark).name]
-    loaded = [benchmarks.load(name, data, limit) for name in names]
-    house = House(settings, announce)
-    ward = house.ward(has_images=any(case.all_media for one in loaded for case in one.cases), is_exam=True)
-    for notice in house.notices:
-        typer.echo(f"note: {notice}", err=True)
-    reports = []
-    for one in loaded:
-        folder = out / one.name if benchmark == "all" else out
-        with progress(one.name, len(one.cases)) as advance:
+    loaded = [_load(name, data, limit) for name in names]
+    folder = out or _default_folder(benchmark, settings.strategy, settings.model, limit, data)
+    if merge:
+        report = merge_parts(loaded[0], folder)
+        _tell(report.markdown(), folder)
+        raise typer.Exit(1 if report.failed else 0)
+    part = read_shard(shard) if shard else None
+    if part is not None:
+        loaded = [part.part_of(loaded[0])]
+    cap = runner.Cap(cost=cost_cap or None, tokens=token_cap) if cost_cap or token_cap else None
+    run = _Runs(settings, loaded, cap, retry_failed)
+    if arm:
+        text, failed = run.arms(loaded[0], arm, folder)
+        _tell(text, folder)
+        raise typer.Exit(1 if failed else 0)
+    target = part.folder(folder) if part is not None else folder
+    reports = [run.one(one, target / one.name if benchmark == "all" else target) for one in loaded]
+    text = reports[0].markdown() if len(reports) == 1 else runner.overview(reports)
+    if benchmark == "all":
+        (folder / runner.REPORT_TEXT).write_text(text, encoding="utf-8")
+    _tell(text, target)
+    raise typer.Exit(1 if any(report.failed for report in reports) else 0)
+
+
+class _Runs:
+    """The ward of this command, and runs with it one after another; an interrupt says where to go on."""
+
+    def __init__(self, settings: Any, loaded: "list[Benchmark]", cap: Any, retry_failed: bool):
+        from ui.progress import announce
+        from ui.wiring import House
+
+        self.settings, self.cap, self.retry_failed = settings, cap, retry_failed
+        house = House(settings, announce)
+        self.ward = house.ward(has_images=any(case.all_media for one in loaded for case in one.cases), is_exam=True)
+        for notice in house.notices:
+            typer.echo(f"note: {notice}", err=True)
+
+    def one(self, benchmark: "Benchmark", folder: Path) -> "Report":
+        from evaluation import runner
+        from ui.progress import progress
+
+        title = f"{benchmark.name} ({benchmark.arm})" if benchmark.arm else benchmark.name
+        with progress(title, len(benchmark.cases)) as advance:
             work = runner.evaluate(
-                one, settings.strategy, ward, folder, concurrency=settings.concurrency, retry_failed=retry_failed,
-                on_progress=advance,
+                benchmark, self.settings.strategy, self.ward, folder, concurrency=self.settings.concurrency,
+                retry_failed=self.retry_failed, on_progress=advance, cap=self.cap,
             )  # fmt: skip
             try:
-                reports.append(asyncio.run(work))
+                return asyncio.run(work)
             except KeyboardInterrupt:
                 typer.echo(f"\nstopped; what is done is in {folder}. The same command goes on from there.", err=True)
                 raise typer.Exit(130) from None
-    text = reports[0].markdown() if len(reports) == 1 else runner.overview(reports)
-    if benchmark == "all":
-        (out / runner.REPORT_TEXT).write_text(text, encoding="utf-8")
+
+    def arms(self, benchmark: "Benchmark", names: list[str], folder: Path) -> tuple[str, bool]:
+        """The plain run and each arm below `folder`, and the table that pairs them."""
+        from evaluation import robustness, runner
+
+        plain = self.one(benchmark, folder / "plain")
+        changed = {name: robustness.apply(benchmark, name, folder / "images" / name) for name in dict.fromkeys(names)}
+        reports = {name: self.one(one, folder / name) for name, one in changed.items()}
+        rows = robustness.compare_arms(
+            (benchmark, runner.read_results(folder / "plain")),
+            {name: (one, runner.read_results(folder / name)) for name, one in changed.items()},
+        )
+        text = robustness.markdown(benchmark.spec.title, rows, is_fixture=benchmark.is_fixture)
+        (folder / "robustness.md").write_text(text, encoding="utf-8")
+        return text, bool(plain.failed) or any(report.failed for report in reports.values())
+
+
+def _load(name: str, data: Path | None, limit: int | None) -> "Benchmark":
+    from evaluation import benchmarks
+
+    if data == Path("hub"):
+        from evaluation.hub import load_from_hub
+
+        return load_from_hub(name, limit)
+    return benchmarks.load(name, data, limit)
+
+
+def _default_folder(benchmark: str, strategy: str, model: str, limit: int | None, data: Path | None) -> Path:
+    """runs/evaluate/medqa-fixture-direct-embedded-50: what was asked for, so that the same command resumes."""
+    import re
+
+    parts = [benchmark, "data" if data else "fixture", strategy, Path(model).name, *([str(limit)] if limit else [])]
+    return Path("runs") / "evaluate" / "-".join(re.sub(r"[^\w.=]+", "_", part) for part in parts)
+
+
+def _tell(text: str, folder: Path) -> None:
     typer.echo(text)
-    raise typer.Exit(1 if any(report.failed for report in reports) else 0)
+    typer.echo(f"written to {folder}", err=True)
 
 
 def compare(
@@ -59,3 +152,13 @@ def compare(
     from evaluation.compare import compare as compare_runs
 
     typer.echo(compare_runs(run_a, run_b, shared_only=shared_only).markdown())
+
+
+def benchmarks(
+    name: Annotated[str | None, typer.Argument(help="One benchmark in full.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Also say which of them this data folder holds.")] = None,
+) -> None:
+    """Every benchmark: its task, language, licence, size, and whether it can be run here."""
+    from evaluation.benchmark_list import one_in_full, table
+
+    typer.echo(one_in_full(name) if name else table(data))
