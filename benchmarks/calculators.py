@@ -5,13 +5,11 @@
 
 Two labels are compared. The *released* label was computed from the same entities: agreement with it tells whether the
 formulas are the same. The *corrected* label was made anew from the note: agreement with it is bounded by how often the
-listed entities are right. Beside the registry stands the package `medcalc-bench`, where it is installed, and as a
-control the registry with the entities of another note of the same calculator.
+listed entities are right. The control is the registry with the entities of another note of the same calculator.
 """
 
 import argparse
 import ast
-import importlib
 import json
 import sys
 from collections import defaultdict
@@ -39,6 +37,31 @@ NOT_ASKED = frozenset(
     }
 )
 """Entities of another rule that the data set lists under FeverPAIN."""
+NOT_OF_SOFA = "Continuous veno-venous hemodialysis for ≥24 hours in the past week"
+
+
+UNSUMMED = "the released total is not the sum of the listed items; the corrected label, where it was made anew, is"
+REASONS = {
+    3: "the released code takes 0.7 for 0.9 where a man's creatinine is 0.9 mg/dL or less",
+    7: "the released code converts mmol/L of calcium wrongly",
+    13: "the released code adds the cycle's difference from 28 without its sign; the corrected label counts calendar "
+    "months, Naegele's own way, the registry 280 days (ACOG 700)",
+    15: "the released label leaves out items",
+    17: "the released label asks for cerebrovascular disease under another key than the notes list it",
+    21: "the released totals exceed the scale's maximum of 15",
+    23: UNSUMMED,
+    27: "the released label counts hemoglobin at the upper bound as low",
+    28: UNSUMMED,
+    32: UNSUMMED,
+    36: "the released label ignores most of the listed criteria, and so does the corrected one in most notes",
+    43: UNSUMMED,
+    44: "the released code converts mmol/L of triglycerides wrongly",
+    46: "the released risks are 0: fractions rounded to whole numbers",
+    51: f"{UNSUMMED}; some notes' units of white cells are slips, for which the registry warns",
+    68: "the released code ignores the cycle's length; the registry, like the corrected label, counts 14 days back "
+    "from the next period",
+}
+"""Why the numbers of a calculator differ, read from the rows."""
 
 
 def main() -> None:
@@ -77,16 +100,20 @@ def report(rows: list[dict]) -> str:
         )
     lines += [
         f"{len(rows)} notes, {len(by_calculator)} of the 55 calculators; right is what MedCalc-Bench counts as right "
-        "(exact dates and scores, else within the label's limits).",
+        "(exact dates and scores, else "
+        "within the label's limits).",
+        "The corrected label differs from the registry in good faith in three places: morphine equivalents (CDC 2016 "
+        "counts hydromorphone 4, CDC 2022 counts 5), the delta gap (the correctors subtract the fall of bicarbonate), "
+        "and due dates (calendar months against 280 days).",
         "",
         f"- Registry against the released label: {share(total['released'], total['notes'])}; "
         f"with the entities of another note of the same calculator: {share(total['control'], total['notes'])}.",
         f"- Registry against the corrected label: {share(total['corrected'], total['with corrected'])} "
-        f"({total['notes'] - total['with corrected']} notes whose corrected label is \"cannot be computed\" left out); the released label itself "
-        f"against the corrected one: {share(total['labels agree'], total['with corrected'])}.",
+        f'({total["notes"] - total["with corrected"]} notes whose corrected label is "cannot be computed" left out); '
+        "the released label itself against the corrected one: "
+        f"{share(total['labels agree'], total['with corrected'])}.",
         f"- Refused by the registry for an impossible or missing value: {total['refused']}.",
         f"- `find` names the right calculator first for {share(total['found'], total['notes'])} of the questions.",
-        *library_line(rows),
         "",
         *table,
         "",
@@ -119,7 +146,7 @@ def measure(number: int, group: list[dict], faults: list[str]) -> dict[str, int]
             count["with corrected"] += 1
             gold = corrected(number, row)
             count["corrected"] += value is not None and right(number, value, *gold)
-            count["labels agree"] += right(number, released_text(number, meta["original_answer"]), *gold)
+            count["labels agree"] += right(number, meta["original_answer"], *gold)
     return count
 
 
@@ -157,7 +184,7 @@ def inputs_of(number: int, entities: dict[str, Any]) -> dict[str, Any]:
         return {"steroid": name, "dose": (dose, unit), "target": entities["target steroid"]}
     found: dict[str, Any] = {}
     for name, value in entities.items():
-        if name in NOT_ASKED:
+        if name in NOT_ASKED or (number == 43 and name == NOT_OF_SOFA):
             continue
         if name == "Race":
             found["with_race_coefficient"] = value == "Black"
@@ -172,16 +199,8 @@ def opioids(entities: dict[str, Any]) -> dict[str, Any]:
         name = opioid.name.replace("_", " ")
         for key, (dose, unit) in ((k, v) for k, v in entities.items() if k.lower() == f"{name} dose"):
             times = entities[f"{key} Per Day"][0]
-            found[opioid.name] = (dose, "µg/h") if opioid.quantity == "patch" else (dose * times, f"{unit}/day")
+            found[opioid.name] = (dose * times, "µg/h") if opioid.quantity == "patch" else (dose * times, f"{unit}/day")
     return found
-
-
-def library_line(rows: list[dict]) -> list[str]:
-    try:
-        importlib.import_module("medcalc.bmi_calculator")
-    except ModuleNotFoundError:
-        return []
-    return ["- The package `medcalc-bench` is installed; tests/knowledge compares its formulas one by one."]
 
 
 def explained(faults: list[str]) -> list[str]:
@@ -190,18 +209,15 @@ def explained(faults: list[str]) -> list[str]:
         number, title, value, released, gold = fault.split("\t")
         groups[f"{number} {title}"].append([value, released, gold])
     return [
-        f"- {title}: {len(items)}; registry, released, corrected: "
-        + "; ".join(f"{value}, {released}, {gold}" for value, released, gold in items[:4])
+        f"- {title}: {len(items)} ({REASONS.get(int(title.split()[0]), 'not explained')}); "
+        + "registry, released, corrected: "
+        + "; ".join(f"{value}, {released}, {gold}" for value, released, gold in items[:3])
         for title, items in groups.items()
     ]
 
 
 def weeks(days: float) -> str:
     return f"('{int(days) // 7} weeks', '{int(days) % 7} days')"
-
-
-def released_text(number: int, answer: str) -> str:
-    return answer
 
 
 def float_or_none(value: Any) -> float | None:

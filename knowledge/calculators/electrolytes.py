@@ -38,13 +38,16 @@ def _corrected_gap(given: Given, working: Working) -> float:
     return corrected
 
 
-def _delta(gap: float, working: Working) -> float:
-    working.step(f"Delta gap = {plain(gap)} - {plain(NORMAL_GAP)} = {plain(gap - NORMAL_GAP)}")
-    return gap - NORMAL_GAP
+def _delta(gap: float, bicarbonate: float, working: Working) -> float:
+    """The rise of the gap. Wrenn (1990) calls "delta gap" what is left of it after the fall of bicarbonate."""
+    rise = gap - NORMAL_GAP
+    working.step(f"Delta gap = {plain(gap)} - {plain(NORMAL_GAP)} = {plain(rise)}")
+    working.step(f"Less the fall of bicarbonate (Wrenn 1990): {plain(rise - (NORMAL_BICARBONATE - bicarbonate))}")
+    return rise
 
 
 def _ratio(gap: float, bicarbonate: float, working: Working) -> float:
-    delta = _delta(gap, working)
+    delta = _delta(gap, bicarbonate, working)
     working.step(f"Delta ratio = {plain(delta)} / ({plain(NORMAL_BICARBONATE)} - {plain(bicarbonate)})")
     if bicarbonate >= NORMAL_BICARBONATE:
         working.warn("Bicarbonate is not lowered: the ratio says nothing about a metabolic acidosis.")
@@ -52,7 +55,7 @@ def _ratio(gap: float, bicarbonate: float, working: Working) -> float:
 
 
 _IONS = (SODIUM, CHLORIDE, BICARBONATE)
-_WRENN = "Wrenn, Ann Emerg Med 1990;19:1310"
+_RASTEGAR = "Rastegar, J Am Soc Nephrol 2007;18:2429"
 _FIGGE = "Figge et al., Crit Care Med 1998;26:1807"
 
 CALCULATORS = (
@@ -72,12 +75,13 @@ CALCULATORS = (
         "anion_gap", 39, "Anion gap", "mEq/L", _IONS, _gap, "Emmett & Narins, Medicine 1977;56:38", "acidosis",
     ),
     Calculator(
-        "delta_gap", 63, "Delta gap", "mEq/L", _IONS, lambda given, working: _delta(_gap(given, working), working),
-        _WRENN, "acidosis",
+        "delta_gap", 63, "Delta gap", "mEq/L", _IONS,
+        lambda given, working: _delta(_gap(given, working), given.bicarbonate, working),
+        _RASTEGAR, "acidosis",
     ),
     Calculator(
         "delta_ratio", 64, "Delta ratio", "", _IONS,
-        lambda given, working: _ratio(_gap(given, working), given.bicarbonate, working), _WRENN, "acidosis",
+        lambda given, working: _ratio(_gap(given, working), given.bicarbonate, working), _RASTEGAR, "acidosis",
     ),
     Calculator(
         "albumin_corrected_anion_gap", 65, "Albumin-corrected anion gap", "mEq/L", (*_IONS, ALBUMIN), _corrected_gap,
@@ -85,7 +89,7 @@ CALCULATORS = (
     ),
     Calculator(
         "albumin_corrected_delta_gap", 66, "Albumin-corrected delta gap", "mEq/L", (*_IONS, ALBUMIN),
-        lambda given, working: _delta(_corrected_gap(given, working), working), _FIGGE, "acidosis",
+        lambda given, working: _delta(_corrected_gap(given, working), given.bicarbonate, working), _FIGGE, "acidosis",
     ),
     Calculator(
         "albumin_corrected_delta_ratio", 67, "Albumin-corrected delta ratio", "", (*_IONS, ALBUMIN),

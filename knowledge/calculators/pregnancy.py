@@ -24,8 +24,9 @@ def _due(given: Given, working: Working) -> date:
 
 
 def _conception(given: Given, working: Working) -> date:
-    working.step(f"{given.last_period} + 14 days")
-    return given.last_period + timedelta(days=14)
+    cycle = _cycle_days(given, working)
+    working.step(f"{given.last_period} + {cycle} - 14 days")
+    return given.last_period + timedelta(days=cycle - 14)
 
 
 def _gestation(given: Given, working: Working) -> float:
