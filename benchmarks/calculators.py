@@ -11,6 +11,7 @@ listed entities are right. The control is the registry with the entities of anot
 import argparse
 import ast
 import json
+import math
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -22,6 +23,8 @@ from cases.errors import KnowledgeError
 from evaluation.grading import is_calculation_right
 from knowledge.calculators.catalogue import calculator, find, run
 from knowledge.calculators.drugs import OPIOIDS
+from knowledge.calculators.reading import read_inputs
+from knowledge.calculators.units import convert, quantity
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "calculation" / "medcalc_test.jsonl"
@@ -113,6 +116,8 @@ def report(rows: list[dict]) -> str:
         "the released label itself against the corrected one: "
         f"{share(total['labels agree'], total['with corrected'])}.",
         f"- Refused by the registry for an impossible or missing value: {total['refused']}.",
+        f"- Read from the note by rules (`read_inputs`): {share(total['inputs read'], total['inputs'])} of the listed "
+        f"inputs, of which {share(total['inputs right'], total['inputs read'])} have the listed value.",
         f"- `find` names the right calculator first for {share(total['found'], total['notes'])} of the questions.",
         "",
         *table,
@@ -141,6 +146,12 @@ def measure(number: int, group: list[dict], faults: list[str]) -> dict[str, int]
             faults.append(f"{number}\t{calculator(number).title}\t{value}\t{meta['original_answer']}\t{row['answer']}")
         other = computed(number, group[(place + 1) % len(group)]) if len(group) > 1 else None
         count["control"] += other is not None and right(number, other, *limits)
+        stated = read_inputs(calculator(number), row["context"])
+        for name, wanted in canonical(number, row).items():
+            count["inputs"] += 1
+            if name in stated:
+                count["inputs read"] += 1
+                count["inputs right"] += is_same_input(number, name, stated[name], wanted)
         count["found"] += find(row["question"], 1)[0].number == number
         if str(row["answer"]) != "nan":
             count["with corrected"] += 1
@@ -148,6 +159,22 @@ def measure(number: int, group: list[dict], faults: list[str]) -> dict[str, int]
             count["corrected"] += value is not None and right(number, value, *gold)
             count["labels agree"] += right(number, meta["original_answer"], *gold)
     return count
+
+
+def canonical(number: int, row: dict) -> dict[str, Any]:
+    """The listed entities in the registry's own units."""
+    try:
+        return dict(run(number, inputs_of(number, ast.literal_eval(row["meta"]["relevant_entities"]))).inputs)
+    except KnowledgeError:
+        return {}
+
+
+def is_same_input(number: int, name: str, stated: Any, wanted: Any) -> bool:
+    item = next(item for item in calculator(number).inputs if item.name == name)
+    if not isinstance(stated, tuple):
+        return stated == wanted
+    kind = quantity(item.quantity)
+    return math.isclose(convert(stated[0], stated[1] or kind.unit, kind), wanted, rel_tol=0.01)
 
 
 def corrected(number: int, row: dict) -> tuple[str, float | None, float | None]:

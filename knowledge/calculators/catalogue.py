@@ -168,7 +168,7 @@ def _read_number(item: Input, value: Any, where: str, working: Working) -> float
     if kind.unit and any(not unit for _, unit in parts):
         working.warn(f"{item.name}: no unit was given, read as {kind.unit}")
     try:
-        number = total(parts, kind)
+        number = float(f"{total(parts, kind):.10g}")  # 100.4 °F is 38 °C, not a little more
     except KnowledgeError as error:
         raise KnowledgeError(error.what, where=where, remedy=error.remedy) from error
     if not math.isfinite(number) or (number <= 0 and (item.low is None or item.low > 0)):
