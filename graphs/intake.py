@@ -34,7 +34,7 @@ async def intake(state: RunState, run: Run) -> dict[str, Any]:
     flags = find_red_flags(case)
     update: dict[str, Any] = {"checks": checks, "safety_flags": tuple(flag.message for flag in flags)}
     unreadable = [check for check in checks if not check.is_usable]
-    update["notes"] = [CriticNote(kind="safety", message=f"{flag.message} {flag.action}") for flag in flags]
+    update["notes"] = [CriticNote(kind="safety", message=f"{flag.message}. {flag.action}") for flag in flags]
     if unreadable:
         problems = "; ".join(f"image {check.number}: {check.problem}" for check in unreadable)
         update["notes"].append(CriticNote(kind="missing", message=f"not read: {problems}"))
@@ -47,7 +47,7 @@ async def intake(state: RunState, run: Run) -> dict[str, Any]:
             case_id=case.id,
             strategy=run.strategy,
             outcome=Outcome.EMERGENCY,
-            rationale=" ".join(f"{flag.message} {flag.action}" for flag in urgent),
+            rationale=" ".join(f"{flag.message}. {flag.action}" for flag in urgent),
             safety_flags=update["safety_flags"],
             critic_notes=tuple(
                 CriticNote(kind="safety", message=f"{flag.message} ({flag.source})", severity="critical")

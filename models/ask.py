@@ -96,6 +96,8 @@ async def choice_probabilities(
         max_tokens=1, temperature=0.0, logprobs=True, top_logprobs=requests.TOP_LOGPROBS.get(profile.engine, 20)
     )
     reply = await _answer(model, profile, messages, call, timeout_s or profile.timeout_s, None, use_cache)
+    if not reply.top and profile.engine == "other":
+        return _vote(reply, labels, profile)
     if not reply.top:
         raise ModelError(
             "the engine gives no token probabilities",
@@ -117,6 +119,16 @@ async def choice_probabilities(
         is_from_cache=reply.is_from_cache,
         model=reply.model,
     )
+
+
+def _vote(reply: Reply, labels: Sequence[str], profile: ModelProfile) -> ChoiceScores:
+    said = reply.text.strip().rstrip(".")
+    if said not in labels:
+        raise ReplyError(f"none of {list(labels)} but {said!r}", reply.text, profile)
+    return ChoiceScores(
+        probabilities={label: float(label == said) for label in labels}, outside=0.0, is_vote=True,
+        usage=reply.usage, is_from_cache=reply.is_from_cache, model=reply.model,
+    )  # fmt: skip
 
 
 async def _scored_in_process(

@@ -17,7 +17,7 @@ from pydantic import PrivateAttr
 
 from cases.errors import ModelError, WeightsError
 from models.profile import ModelProfile
-from models.requests import schema_in, text_of
+from models.requests import asked_for, schema_in, text_of
 
 _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 
@@ -148,7 +148,7 @@ def _encode(tokenizer: Any, messages: list[BaseMessage], options: dict[str, Any]
     turns = [{"role": _ROLES.get(m.type, "user"), "content": text_of(m)} for m in messages]
     schema = schema_in(options)
     if schema is not None:
-        turns[-1]["content"] += f"\n\nAnswer with one JSON object that follows this JSON schema:\n{schema}"
+        turns[-1]["content"] += "\n\n" + asked_for(schema)
     is_prefill = turns[-1]["role"] == "assistant"
     return tokenizer.apply_chat_template(
         turns,

@@ -31,6 +31,7 @@ class ChoiceScores(Record):
 
     probabilities: dict[str, float] = Field(description="Over the labels; sums to 1.")
     outside: float = Field(ge=0, le=1, description="Probability mass that the model gave to anything but a label.")
+    is_vote: bool = Field(default=False, description="The engine has no probabilities: 1 stands for the label it said.")
     usage: Usage = Usage()
     is_from_cache: bool = False
     model: str = ""

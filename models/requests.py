@@ -68,11 +68,15 @@ def build(
     arguments: dict[str, Any] = {"max_tokens": call.max_tokens, "temperature": call.temperature}
     if call.stop:
         arguments["stop"] = list(call.stop)
-    if call.engine_seed is not None:
-        arguments["seed"] = call.engine_seed
+    if call.engine_seed is not None and profile.engine != "other":
+        arguments["seed"] = call.engine_seed  # not every provider knows it, and some refuse what they do not know
     if profile.engine not in _OPENAI_PROTOCOL:
         if prefill_of(sent):
             sent = sent[:-1]
+        if call.schema is not None:
+            from langchain_core.messages import HumanMessage
+
+            sent = [*sent, HumanMessage(asked_for(call.schema.model_json_schema()))]
         return sent, arguments
     if call.logprobs or call.top_logprobs:
         arguments["logprobs"] = True
@@ -130,6 +134,11 @@ def read(message: "AIMessage", profile: ModelProfile, call: Call, seconds: float
         finish_reason=str(details.get("finish_reason") or ""),
         model=profile.identity,
     )
+
+
+def asked_for(schema: dict[str, Any]) -> str:
+    """The request that stands in for a grammar where the engine has none."""
+    return f"Answer with one JSON object that follows this JSON schema:\n{json.dumps(schema)}"
 
 
 def schema_in(arguments: dict[str, Any]) -> dict[str, Any] | None:

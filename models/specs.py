@@ -22,7 +22,7 @@ EMBEDDED_MODEL = "qwen2.5-coder-1.5b-instruct"
 TINY_MODEL = "smollm2-135m-instruct"
 _FORMS = (
     "embedded, embedded+ADAPTER, embedded-tiny, embedded-vlm, vllm:MODEL@http://HOST:PORT/v1, openai:MODEL[@URL], "
-    "hf:ID-OR-FOLDER, scripted:FILE"
+    "langchain:PROVIDER:MODEL, hf:ID-OR-FOLDER, scripted:FILE"
 )
 
 
@@ -47,11 +47,13 @@ def parse_spec(text: str) -> Spec:
         if adapter and base == "embedded-vlm":
             raise _bad(text, "embedded-vlm takes no adapter")
         return Spec(kind=base, adapter=adapter)
-    if kind not in ("vllm", "openai", "hf", "scripted"):
+    if kind not in _OPENERS:
         raise _bad(text, f"no such engine {kind!r}")
     if not rest.strip():
         raise _bad(text, "nothing after ':'")
-    if kind in ("hf", "scripted"):
+    if kind == "langchain" and not all(rest.partition(":")):
+        raise _bad(text, "write langchain:PROVIDER:MODEL, for example langchain:ollama:llama3.1")
+    if kind in ("hf", "scripted", "langchain"):
         return Spec(kind=kind, name=rest)
     name, _, url = rest.partition("@")
     if not name:
@@ -71,7 +73,7 @@ def open_chat_model(spec: str, settings: Settings, **overrides: Any) -> "BaseCha
     """
     parsed = parse_spec(spec)
     model, profile = _OPENERS[parsed.kind](parsed, settings, overrides)
-    is_remote = profile.engine == "openai" and not is_loopback(parsed.url)
+    is_remote = profile.engine in ("openai", "other") and not is_loopback(parsed.url)
     price = prices.price_of(parsed.name or parsed.kind, is_remote=is_remote, own=prices.own_prices(settings.home))
     return attach(
         model,
@@ -169,6 +171,20 @@ def _served(spec: Spec, settings: Settings, overrides: dict[str, Any]) -> "tuple
     return chat, ModelProfile(identity=f"{spec.name}@{url}", engine=engine, base_url=url)
 
 
+def _any_provider(spec: Spec, settings: Settings, overrides: dict[str, Any]) -> "tuple[BaseChatModel, ModelProfile]":
+    from langchain.chat_models import init_chat_model
+
+    try:
+        model = init_chat_model(spec.name, **overrides)
+    except ImportError as error:
+        raise ModelError(str(error), where=f"langchain:{spec.name}", remedy="install it beside wardround") from error
+    except ValueError as error:
+        first = str(error).splitlines()[0]
+        remedy = "use one of LangChain's providers, and set the key that it reads"
+        raise ModelError(first, where=f"langchain:{spec.name}", remedy=remedy) from error
+    return model, ModelProfile(identity=f"{spec.name}@unversioned", engine="other")
+
+
 def _transformers(spec: Spec, settings: Settings, overrides: dict[str, Any]) -> "tuple[BaseChatModel, ModelProfile]":
     from models.in_process import open_transformers
 
@@ -197,6 +213,7 @@ _OPENERS: dict[str, Callable[[Spec, Settings, dict[str, Any]], "tuple[BaseChatMo
     "embedded-vlm": _embedded_vlm,
     "vllm": _served,
     "openai": _served,
+    "langchain": _any_provider,
     "hf": _transformers,
     "scripted": _scripted,
 }

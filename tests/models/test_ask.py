@@ -232,6 +232,17 @@ async def test_a_label_that_the_engine_does_not_list_counts_as_zero_and_none_lis
         await choice_probabilities(scripted({"probabilities": {"x": 1.0}}), QUESTION, ["A", "B"])
 
 
+async def test_a_provider_without_probabilities_votes_with_the_label_it_says():
+    from langchain_core.language_models import FakeListChatModel
+
+    model = FakeListChatModel(responses=[" B.", "Perhaps"])
+    scores = await choice_probabilities(model, QUESTION, ["A", "B"])
+    assert scores.is_vote
+    assert scores.probabilities == {"A": 0.0, "B": 1.0}
+    with pytest.raises(ModelReplyError, match="Perhaps"):
+        await choice_probabilities(model, QUESTION, ["A", "B"])
+
+
 async def test_a_planted_finding_is_found_and_without_it_belief_is_even():
     model = planted_world({"chest pain": "B", "gout": "A"})
     seen = await choice_probabilities(model, QUESTION, ["A", "B"])
@@ -282,7 +293,9 @@ def test_each_engine_gets_its_own_dialect_of_one_call():
     assert len(sent) == 2
     assert set(openai["extra_body"]) == {"response_format"}
     sent, other = build(ModelProfile(identity="m@1", engine="other"), prefilled, call)
-    assert set(other) == {"max_tokens", "temperature", "seed"}
+    assert set(other) == {"max_tokens", "temperature"}
+    assert "JSON schema" in str(sent[-1].content)
+    assert sent[:-1] == QUESTION
 
 
 def test_a_model_from_elsewhere_gets_a_profile_without_a_cache():

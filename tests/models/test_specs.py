@@ -27,6 +27,7 @@ from models.specs import Spec, model_identity, open_chat_model, parse_spec
         ("vllm:Qwen/Qwen2.5-VL-7B@http://10.0.0.1:8000/v1/", Spec(kind="vllm", name="Qwen/Qwen2.5-VL-7B", url="http://10.0.0.1:8000/v1")),
         ("openai:gpt-4.1-mini", Spec(kind="openai", name="gpt-4.1-mini")),
         ("openai:m@https://host/v1", Spec(kind="openai", name="m", url="https://host/v1")),
+        ("langchain:ollama:llama3.1", Spec(kind="langchain", name="ollama:llama3.1")),
         ("hf:/some/folder", Spec(kind="hf", name="/some/folder")),
         ("scripted:rules.toml", Spec(kind="scripted", name="rules.toml")),
     ],
@@ -46,6 +47,7 @@ def test_every_form_is_read(text: str, spec: Spec):
         ("vllm:model", "no address"),
         ("vllm:@http://h/v1", "no model name"),
         ("openai:m@ftp://h", "not an http"),
+        ("langchain:llama3", "langchain:PROVIDER:MODEL"),
         ("", "no such model"),
     ],
 )
@@ -121,3 +123,14 @@ def test_openai_without_a_key_says_which_variable(tmp_path: Path, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(ModelError, match="OPENAI_API_KEY"):
         open_chat_model("openai:gpt-4.1-mini", Settings(home=tmp_path))
+
+
+def test_a_provider_of_langchain_opens_and_one_that_is_not_installed_says_what_to_install(monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    settings = Settings(home=tmp_path)
+    profile = profile_of(open_chat_model("langchain:openai:gpt-4.1-mini", settings))
+    assert (profile.engine, profile.identity) == ("other", "openai:gpt-4.1-mini@unversioned")
+    with pytest.raises(ModelError, match="langchain-anthropic"):
+        open_chat_model("langchain:anthropic:claude", settings)
+    with pytest.raises(ModelError, match="provider"):
+        open_chat_model("langchain:nobody:m", settings)
