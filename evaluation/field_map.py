@@ -92,6 +92,9 @@ def _case(row: Row, values: Mapping[str, Any], fields: FieldMap, task: TaskKind,
                 **fields.image_facts | ({"modality": str(modality)} if modality else {}),
             )
         ]  # fmt: skip
+        if task in (TaskKind.CHOICE, TaskKind.MULTI_CHOICE) and not options:
+            task = TaskKind.SHORT
+        values["_images"] = len(media)
         return Case(
             id=str(pick(values, fields.id) or f"{row.file.stem}-{row.number}"),
             question=question,
@@ -109,7 +112,7 @@ def _case(row: Row, values: Mapping[str, Any], fields: FieldMap, task: TaskKind,
         raise CaseError(
             problems_of(error), where=row.where, remedy="compare the row with the benchmark's file"
         ) from error
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise CaseError(
             f"a field has an unexpected form ({type(error).__name__}: {error})", where=row.where,
             remedy="compare the row with the benchmark's file",
@@ -145,7 +148,7 @@ def _get(values: Any, path: str) -> Any:
 
 
 def _given(value: Any) -> Any:
-    if value is None or (isinstance(value, str) and not value.strip()) or value != value:
+    if value is None or value == [] or (isinstance(value, str) and not value.strip()) or value != value:
         return None
     return value
 
@@ -168,7 +171,8 @@ def _options(values: Mapping[str, Any], fields: FieldMap, question: str) -> tupl
         texts = [str(one) for name in sources for one in _listed(pick(values, name))]
         return question, dict(sorted(zip(labels, texts, strict=True)))
     if len(sources) > 1:
-        return question, lettered([_get(values, name) for name in sources])
+        texts = [str(_get(values, name) or "") for name in sources]
+        return question, lettered([re.sub(rf"^\s*{LETTERS[i]}\s*[:.)]\s*", "", text) for i, text in enumerate(texts)])
     found = pick(values, sources[0])
     if isinstance(found, str) and found.lstrip().startswith(("{", "[")):
         found = json.loads(found)
@@ -216,6 +220,8 @@ def _gold(values: Mapping[str, Any], fields: FieldMap, options: Mapping[str, str
 
 
 def _json_or_text(answer: Any) -> str:
+    if isinstance(answer, list) and len(answer) == 1:
+        return _shown(answer[0])
     return json.dumps(answer, ensure_ascii=False) if isinstance(answer, dict | list) else _shown(answer)
 
 

@@ -53,19 +53,25 @@ def _single_cells(cell: Any) -> Iterator[Any]:
 def _file_of(cell: Any, folder: Path, cache: Path, where: str) -> Path:
     if isinstance(cell, Mapping):
         content = next((cell[name] for name in _BYTES_FIELDS if cell.get(name)), None)
+        if isinstance(content, str):
+            return _kept(_decoded(content, where), cache, where)
         named = next((cell[name] for name in _PATH_FIELDS if cell.get(name)), None)
         return _file_of(content if content is not None else named, folder, cache, where)
     if isinstance(cell, bytes):
         return _kept(cell, cache, where)
     if isinstance(cell, str) and (cell.startswith("data:") or len(cell) > 400):
-        try:
-            return _kept(base64.b64decode(cell.partition("base64,")[2] or cell, validate=True), cache, where)
-        except binascii.Error as error:
-            raise EvaluationError("an image is not valid base64", where=where, remedy="fetch the file again") from error
+        return _kept(_decoded(cell, where), cache, where)
     path = folder / str(cell)
     if not path.is_file():
         raise EvaluationError(f"image not found: {path}", where=where, remedy="put the release's images there")
     return path
+
+
+def _decoded(text: str, where: str) -> bytes:
+    try:
+        return base64.b64decode(text.partition("base64,")[2] or text, validate=True)
+    except binascii.Error as error:
+        raise EvaluationError("an image is not valid base64", where=where, remedy="fetch the file again") from error
 
 
 def _kept(content: bytes, cache: Path, where: str) -> Path:

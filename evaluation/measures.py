@@ -76,6 +76,15 @@ def _is_closed(case: Case) -> bool:
     return bool(case.options) or case.task.value == "yes_no"
 
 
+def _jaccard(cases: Sequence[Case], items: "Sequence[ItemResult]") -> Measured:
+    """Shared labels over all labels named, where several are right."""
+    shares = []
+    for item in items:
+        said, told = metrics.label_set(item.answer or ""), metrics.label_set(item.gold)
+        shares.append(len(said & told) / len(said | told) if said | told else 1.0)
+    return {"jaccard": sum(shares) / len(shares)}
+
+
 def _token_f1(cases: Sequence[Case], items: "Sequence[ItemResult]") -> Measured:
     scores = [metrics.token_f1(item.answer or "", item.gold) for item in items]
     return {"token_f1": sum(scores) / len(scores)}
@@ -125,6 +134,7 @@ MEASURES: dict[str, Measure] = {
     "points": _points,
     "top_k": _top_k,
     "closed_open": _yes_no,
+    "jaccard": _jaccard,
     "token_f1": _token_f1,
     "numbers": _numbers,
     "medrect": _medrect,

@@ -1,7 +1,7 @@
 """Options that stand inside a question's text, one a line or one after another, lettered in any script."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cases.choices import NATIVE_LABELS, label_of
 
@@ -9,7 +9,8 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LABEL = "[(\\[]?(?P<label>[A-Za-z]|[" + "".join(NATIVE_LABELS) + "])\u0640?[)\\]]?"
 _LINE = re.compile(rf"^[\s\u200e\u200f]*{_LABEL}\s*[.:)\-–、．،]\s*(?P<text>\S.*)$")
 _PLAIN_LINE = re.compile(r"^\s*(?P<label>[A-Z])\s+(?P<text>\S.*)$")
-_INLINE = re.compile(r"(?:(?<=\s)|^)[(\[]?(?P<label>[A-Z])[)\]]?\s*[:.)]\s+")
+_FIRST = re.compile(r"(?<=\s)[(\[]?(?:A|[أاإ])[)\]]?\s*[.:)]\s+(?P<text>\S.*)$")
+_INLINE = re.compile(r"(?:(?<=\s)|^)[(\[]?(?P<label>[A-Z])[)\]]?\s*(?P<mark>[:.)])\s+")
 
 
 def split_options(text: str) -> tuple[str, dict[str, str]]:
@@ -33,20 +34,22 @@ def lettered(texts: Sequence[str]) -> dict[str, str]:
     return dict(zip(LETTERS, kept, strict=False))
 
 
-def _by_line(pattern: re.Pattern[str]):  # type: ignore[no-untyped-def]
+def _by_line(pattern: re.Pattern[str]) -> Callable[[str], tuple[str, dict[str, str]]]:
     def read(text: str) -> tuple[str, dict[str, str]]:
         stem: list[str] = []
         options: dict[str, str] = {}
-        last = ""
         for line in text.splitlines():
             match = pattern.match(line)
             label = label_of(match["label"]) if match else ""
+            if label == "B" and not options and stem and (first := _FIRST.search(stem[-1])):
+                stem[-1], options["A"] = stem[-1][: first.start()], first["text"].strip()
             if match and label == LETTERS[len(options)]:
                 options[label] = match["text"].strip()
-                last = label
-            elif last and line.strip():
-                options[last] += " " + line.strip()
-            elif not last:
+            elif options and label and label in LETTERS[len(options) + 1 :] and pattern is _LINE:
+                return text.strip(), {}
+            elif options and line.strip():
+                options[LETTERS[len(options) - 1]] += " " + line.strip()
+            elif not options:
                 stem.append(line)
         return "\n".join(stem).strip(), options
 
@@ -54,14 +57,15 @@ def _by_line(pattern: re.Pattern[str]):  # type: ignore[no-untyped-def]
 
 
 def _inline(text: str) -> tuple[str, dict[str, str]]:
-    """ "... A: normal B: enlarged": the last run of marks that begins with A and has no gap."""
+    """ "... A: normal B: enlarged": from the last A on, each next letter that is marked in the same way."""
     marks = list(_INLINE.finditer(text))
     starts = [i for i, mark in enumerate(marks) if mark["label"] == "A"]
     if not starts:
         return text.strip(), {}
-    run = marks[starts[-1] :]
-    options = {
-        mark["label"]: text[mark.end() : run[i + 1].start() if i + 1 < len(run) else len(text)].strip(" ,;|\n")
-        for i, mark in enumerate(run)
-    }
+    run: list[re.Match[str]] = []
+    for mark in marks[starts[-1] :]:
+        if mark["label"] == LETTERS[len(run)] and (not run or mark["mark"] == run[0]["mark"]):
+            run.append(mark)
+    ends = [*(mark.start() for mark in run[1:]), len(text)]
+    options = {mark["label"]: text[mark.end() : end].strip(" ,;|\n") for mark, end in zip(run, ends, strict=True)}
     return text[: run[0].start()].strip(), options

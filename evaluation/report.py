@@ -182,7 +182,7 @@ def build_report(benchmark: Benchmark, items: Sequence[ItemResult], strategy: st
 
 
 def _strata(cases: Sequence[Case], items: Sequence[ItemResult], field: str) -> list[Stratum]:
-    names = [str(case.meta.get(field, "unknown")) for case in cases]
+    names = [str(case.meta.get(field) or getattr(case, field, None) or "unknown") for case in cases]
     return by_stratum(names, [item.is_correct for item in items])
 
 
