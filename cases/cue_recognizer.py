@@ -11,7 +11,7 @@ EPONYM = regex.compile(
     r"|fracture|score|scale|criteria|classification|stain|anemia|an[ae]emia|chorea|node|nodes|duct|gland|triad|phenomenon"
     r"|procedure|operation|maneuver|manoeuvre|catheter|murmur|spots?|rash|fever|virus|bacillus|contracture|ulcer|hernia"
     r"|esophagus|oesophagus|cyst|ataxia|dystrophy|encephalopathy|nephropathy|ophthalmopathy|granulomatosis|law|method"
-    r"|deformity|diverticulum|lines?|plaque|apparatus|equation|formula|index|angle|position|drain|agar|breathing|purpura)"
+    r"|deformity|diverticulum|lines?|plaque|apparatus|equation|formula|index|angle|position|drain|agar|breathing|respiration|purpura)\b"
 )
 SPECIALTY = regex.compile(r"(?:olog(?:y|ic)|iatrics?|iatry|surg(?:ery|ical)|etrics?|edics?)$")
 TIMEOUT_S = 10.0

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from presidio_analyzer import RecognizerResult
 
 CHUNK_CHARS = 20_000
-_FIRST_OF_PAIR = re.compile(r"\b([A-Z][a-z]+)[ \t]+(?:[A-Z]\.[ \t]+)?([A-Z][a-z]+(?:-[A-Z][a-z]+)?)\b")
 
 
 class Found(Record):
@@ -50,11 +49,13 @@ def find_identifiers(text: str) -> list[Found]:
     """Spans of the identifiers in the order of the text, none overlapping."""
     if not text.strip():
         return []
+    from cases.bare_names import bare_names
+
     results: list[tuple[float, Found]] = []
     for offset, chunk in _chunks(text):
         for result in analyzer().analyze(chunk, language="en"):
             results.append((result.score, _as_found(result, offset)))
-    results += [(0.65, found) for found in _paired_names(text)]
+    results += [(0.65, Found(kind="NAME", start=start, end=end)) for start, end in bare_names(text)]
     kept = _without_overlaps(results)
     return _without_overlaps([(1.0, found) for found in kept] + [(0.5, found) for found in _repeated_names(text, kept)])
 
@@ -152,19 +153,6 @@ def _chunks(text: str) -> Iterable[tuple[int, str]]:
 def _as_found(result: "RecognizerResult", offset: int) -> Found:
     kind = PRESIDIO_KINDS.get(result.entity_type, result.entity_type)
     return Found(kind=kind, start=result.start + offset, end=result.end + offset)
-
-
-def _paired_names(text: str) -> list[Found]:
-    """A frequent given name before a capitalised word: "Maria Delgado"."""
-    from cases.cue_recognizer import trim_name
-
-    names = []
-    for match in _FIRST_OF_PAIR.finditer(text):
-        if match[1] in word_list("given_names"):
-            start, end = trim_name(text, *match.span())
-            if end == match.end():
-                names.append(Found(kind="NAME", start=start, end=end))
-    return names
 
 
 def _repeated_names(text: str, found: list[Found]) -> list[Found]:

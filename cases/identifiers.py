@@ -6,6 +6,7 @@ social security numbers. Its e-mail and URL recognisers fetch a list of domains 
 """
 
 import re
+import threading
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -36,6 +37,7 @@ SAFE_HARBOR = {
 """Kinds of `Found` and the class of the rule that each belongs to."""
 
 LISTS = Path(__file__).parent / "lists"
+_BUILDING = threading.Lock()
 
 
 @cache
@@ -95,9 +97,14 @@ PRESIDIO_KINDS = {
 }
 
 
-@cache
 def analyzer() -> Any:
-    """Presidio's engine with these recognisers and no language model; built once, in about a second."""
+    """Presidio's engine with these recognisers and no language model; built once, whoever asks first (1 to 9 s)."""
+    with _BUILDING:
+        return _built_analyzer()
+
+
+@cache
+def _built_analyzer() -> Any:
     import logging
 
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry

@@ -104,14 +104,17 @@ class House:
         )
 
     def warm(self) -> None:
-        """Open everything that a first run would wait for. What cannot be had is left to that run, which says so."""
+        """Open everything that a first run would wait for. What cannot be had is left to that run, which says so.
+
+        The de-identifier comes first and beside the rest: every text that a visitor types waits for it.
+        """
+        if self.settings.deidentify:
+            from cases.deidentify import deidentify_text
+
+            threading.Thread(target=deidentify_text, args=("warm",), daemon=True, name="warm-deidentifier").start()
         with suppress(WardroundError):
             self.search()
             self.chat()
-            if self.settings.deidentify:
-                from cases.deidentify import deidentify_text
-
-                deidentify_text("warm")
 
     def _progress(self, done: int, total: int, what: str) -> None:
         self.status = f"preparing the search index, {done} of {total}: {what}"

@@ -227,3 +227,18 @@ def test_too_many_and_too_large_uploads_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(uploads, "MAX_BYTES", 99)
     with pytest.raises(MediaError, match="too large"):
         uploads.accept([str(path)])
+
+
+def test_the_deidentifier_is_warmed_even_where_nothing_else_can_be_had(settings, monkeypatch):
+    import threading
+
+    from cases import deidentify
+    from ui.wiring import House
+
+    done = threading.Event()
+    monkeypatch.setattr(deidentify, "deidentify_text", lambda text: done.set())
+    lacking = settings.model_copy(update={"evidence_k": 0, "model": "embedded-tiny"})
+    House(lacking).warm()
+    assert not done.wait(0.2)
+    House(lacking.model_copy(update={"deidentify": True})).warm()
+    assert done.wait(5)
