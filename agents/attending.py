@@ -1,6 +1,7 @@
 """The attending: a first look before anyone is called, and the decision after the panel has spoken."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 from agents import prompts
@@ -13,6 +14,7 @@ from cases.errors import ModelError, ModelReplyError
 from cases.evidence import Evidence
 
 ROLE = "attending"
+_POINTS_AT = re.compile(r"^\W*doctor (\d{1,2})\b(?![^.]*\d)", re.IGNORECASE)
 
 
 async def first_look(
@@ -54,8 +56,23 @@ async def decide(
     question = prompts.ALONE
     if opinions:
         question = prompts.ATTENDING.format(opinions=prompts.opinions_text(opinions), notes=prompts.notes_text(notes))
-    return await reasoned_opinion(
+    opinion = await reasoned_opinion(
         desk, case, evidence, question, node="attending", role=ROLE, images=images, may_use_held=True
+    )
+    return spelled_out(opinion, opinions)
+
+
+def spelled_out(opinion: Opinion, panel: Sequence[Opinion]) -> Opinion:
+    """The opinion with what "Doctor N" answered in place of an answer that only points at Doctor N."""
+    pointed = _POINTS_AT.search(opinion.answer or "")
+    if pointed is None or not 1 <= int(pointed[1]) <= len(panel) or not panel[int(pointed[1]) - 1].answer:
+        return opinion
+    chosen = panel[int(pointed[1]) - 1]
+    differential = opinion.differential
+    if any(_POINTS_AT.search(diagnosis.name) for diagnosis in differential):
+        differential = chosen.differential
+    return opinion.model_copy(
+        update={"answer": chosen.answer, "differential": differential, "parse_route": "panel member"}
     )
 
 

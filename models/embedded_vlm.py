@@ -37,6 +37,11 @@ MAX_TOKENS = 48
 FAMILIES = frozenset({"x-ray", "ultrasound"})
 """Where it was measured to see anything. It was trained on fundus photographs and blood smears too, and did not learn
 to read them (`benchmarks/results/vlm.md`)."""
+FINDINGS: dict[str, tuple[str, ...]] = {
+    "breast ultrasound": ("benign lesion", "malignant lesion", "normal breast tissue"),
+    "chest X-ray": ("PA view", "AP view"),
+}
+"""What it says of an image when no options are given: the findings of those families that it was measured to see."""
 DESCRIBE = "What does this image show?"
 
 _OPTION = re.compile(r"^\s*\(?([A-Z])[.):]\s+(\S.*?)\s*$", re.MULTILINE)
@@ -176,8 +181,12 @@ class EmbeddedVLM(BaseChatModel):
         for number, image in enumerate(images, start=1):
             with self._lock:
                 network = self.network
-                embedded = network.embed(network.features([image])[0], prompt(question.text, question.options))
-                text, tokens = network.write(embedded, limit)
+                if question.options:
+                    embedded = network.embed(network.features([image])[0], prompt(question.text, question.options))
+                    text, tokens = network.write(embedded, limit)
+                else:
+                    embedded = network.embed(network.features([image])[0], prompt(DESCRIBE))
+                    text, tokens = describe(network, embedded), 1
             lines.append(text if len(images) == 1 else f"image {number}: {text}")
             spent, prompted = spent + tokens, prompted + embedded.shape[1]
         message = AIMessage(
@@ -233,6 +242,22 @@ def _generation_question(messages: Sequence[BaseMessage]) -> Question:
     return _question(messages)
 
 
+def describe(network: VisionLanguage, embedded: Any) -> str:
+    """`finding: KIND, FINDING` of the likeliest words among `FINDINGS`.
+
+    Chosen by likelihood, not written freely: a language model of this size sometimes runs on in syllables.
+    """
+    text = "finding: "
+    candidates = FINDINGS.keys()
+    while candidates:
+        texts = [text + words for words in candidates]
+        scores = network.log_probabilities(embedded, texts)
+        likeliest = texts[scores.index(max(scores))]
+        candidates = FINDINGS.get(likeliest.removeprefix(text), ())
+        text = likeliest + ", "
+    return text.removesuffix(", ")
+
+
 def load_network(models_dir: Path, weights_dir: Path = SHIPPED) -> VisionLanguage:
     """Tower, projector and language model with the LoRA merged in. Raises WeightsError."""
     tower = load_tower(models_dir)
@@ -250,4 +275,13 @@ def load_network(models_dir: Path, weights_dir: Path = SHIPPED) -> VisionLanguag
     return VisionLanguage(tower, projector.eval(), merged.eval(), tokenizer)
 
 
-__all__ = ["MAX_IMAGES", "TOKENS", "EmbeddedVLM", "VisualReply", "load_network", "parse_reply", "read_question"]
+__all__ = [
+    "MAX_IMAGES",
+    "TOKENS",
+    "EmbeddedVLM",
+    "VisualReply",
+    "describe",
+    "load_network",
+    "parse_reply",
+    "read_question",
+]

@@ -172,6 +172,26 @@ def test_the_shipped_vlm_answers_shortly_with_usage_and_the_same_each_time(vlm):
 
 
 @pytest.mark.engine
+def test_a_description_says_only_what_it_was_measured_to_see(vlm):
+    from models.embedded_vlm import FINDINGS
+
+    said = {
+        vlm.invoke([asking("What does this image show?", url(colour))]).text for colour in ((9, 9, 9), (250, 250, 250))
+    }
+    assert said <= {f"finding: {kind}, {words}" for kind, group in FINDINGS.items() for words in group}
+
+
+@pytest.mark.engine
+def test_real_images_of_two_kinds_are_described_as_what_they_are(vlm, shared_data):
+    from cases.media import data_url, load_media, read_image
+
+    for folder, kind in (("busi_us", "breast ultrasound"), ("covid_cxr", "chest X-ray")):
+        images = sorted((shared_data / "multimodal" / folder / "images").iterdir())[:60:12]
+        urls = [data_url(read_image(load_media(path))) for path in images]
+        said = [vlm.invoke([asking("What does this image show?", one)]).text for one in urls]
+        assert sum(text.startswith(f"finding: {kind}") for text in said) >= 4
+
+
 def test_choice_scores_are_probabilities_and_do_not_depend_on_the_order_of_labels(vlm):
     message = asking("Which view is it?\nA. PA view\nB. AP view", url())
     scores = vlm.score_choices([message], ["A", "B"])
