@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 
 from cases.case import Case
+from cases.overlap import ngrams, words_of
 from graphs.trajectory import Trajectory
-from training.decontaminate import ngrams, words_of
 
 TRAINING_SPLITS = ("train", "dev")
 RUN = 16

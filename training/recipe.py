@@ -18,7 +18,8 @@ from pydantic import Field
 
 from cases.case import Case, Record
 from cases.errors import TrainingError
-from training.decontaminate import OverlapReport, OverlapRules, decontaminate, text_of, words_of
+from cases.overlap import OverlapRules, text_of, words_of
+from training.decontaminate import OverlapReport, decontaminate
 from training.sampling import Sample, SampleFile, Style, Teacher, prompt_of, sample
 
 

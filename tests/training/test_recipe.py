@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cases.case import Case, Gold, Media
-from cases.errors import ModelTimeout, TrainingError
+from cases.errors import MediaError, ModelTimeout, TrainingError
+from cases.overlap import OverlapRules, image_hashes
 from training.choice_rows import balanced, direct_row, direct_rows
-from training.decontaminate import OverlapRules, decontaminate, image_hashes
+from training.decontaminate import decontaminate
 from training.recipe import RecipeSettings, TrainRow, dedupe, keep_right, run, stratified, style_of, write
 from training.sampling import Said, Sample, SampleFile, sample, verified
 
@@ -109,7 +110,7 @@ def test_decontamination_fails_closed(tmp_path: Path) -> None:
     broken.write_bytes(b"not an image")
     with pytest.raises(TrainingError, match=r"broken\.png"):
         decontaminate([choice("r", "q?", media=(Media(uri=str(broken)),))], {"b": [HELD]})
-    with pytest.raises(TrainingError):
+    with pytest.raises(MediaError):
         image_hashes(tmp_path / "absent.png")
 
 
