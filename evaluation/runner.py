@@ -143,14 +143,14 @@ async def evaluate_all(
 
 def overview(reports: Sequence[Report]) -> str:
     """One line per benchmark: accuracy beside what costs nothing."""
-    lines = ["| benchmark | n | accuracy | unread | always first | longest option | tokens per item |"]
-    lines.append("|---|--:|---|--:|--:|--:|--:|")
+    lines = ["| benchmark | n | accuracy | unread | failed | always first | longest option | tokens per item |"]
+    lines.append("|---|--:|---|--:|--:|--:|--:|--:|")
     for report in reports:
         first, longest = report.baselines.get("always_first"), report.baselines.get("longest_option")
         lines.append(
             f"| {report.benchmark}{' (fixture)' if report.is_fixture else ''} | {report.n} | {report.accuracy} "
-            f"| {report.unread.value:.3f} | {first.value if first else float('nan'):.3f} "
-            f"| {longest.value if longest else float('nan'):.3f} "
+            f"| {report.unread.value:.3f} | {report.failed} | {f'{first.value:.3f}' if first else '-'} "
+            f"| {f'{longest.value:.3f}' if longest else '-'} "
             f"| {report.spent.prompt_tokens + report.spent.reply_tokens:.0f} |"
         )
     return "\n".join(lines) + "\n"
