@@ -38,7 +38,7 @@ async def run(
     names: list[str], data: Path, items: int, runs: Path, page: Path, strategy: str, spec: str | None
 ) -> None:
     """Each set in turn, and the page after each."""
-    ward = House(load_settings(model=spec)).ward(is_exam=True, retrieves=False)
+    ward = House(load_settings(model=spec, deidentify=False)).ward(is_exam=True, retrieves=False)
     reports: list[Report] = []
     for name in names:
         folder = runs / f"{name}-{items}"
@@ -61,8 +61,8 @@ def table(reports: list[Report], data: Path, items: int, page: Path) -> str:
         "# The embedded model on the text sets",
         "",
         f"{datetime.now(UTC):%Y-%m-%d}, code {code_version()}. Model: {models}. Strategy: `{first.strategy}`, the "
-        "label alone, one call per item, option probabilities; strict reading. Machine: "
-        f"{platform.machine()}, {os.cpu_count()} cores, no GPU, Python {platform.python_version()}.",
+        "label alone, one call per item, option probabilities; strict reading; nothing scrubbed, the questions are "
+        f"public. Machine: {platform.machine()}, {os.cpu_count()} cores, no GPU, Python {platform.python_version()}.",
         "",
         "```sh",
         f"python -m benchmarks.text_sets --data {os.path.relpath(data)} --items {items} --out {os.path.relpath(page)}",
