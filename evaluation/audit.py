@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
-from cases.case import Record
+from cases.case import Case, Record
 from cases.errors import EvaluationError
 from evaluation.statistics import Interval, bootstrap_mean, holm, mcnemar_exact
 
@@ -36,10 +36,13 @@ class MonitorReport(Record):
 
 
 class SuspectToken(Record):
+    """A word that goes with an outcome: in how many rows, how much oftener than elsewhere; `answer` where it is one."""
+
     token: str
     rows: int
     lift: float
     adjusted_p: float
+    answer: str = ""
 
 
 def audit_triggers(
@@ -127,6 +130,26 @@ def scan_rows(rows: Iterable[tuple[str, bool]], minimum_rows: int = 5, alpha: fl
         if p < alpha and lift > 1
     ]
     return sorted(suspects, key=lambda s: (s.adjusted_p, -s.lift, s.token))
+
+
+def scan_answers(cases: Sequence[Case], minimum_rows: int = 5, alpha: float = 0.05) -> list[SuspectToken]:
+    """Words of questions that go with one answer label more than chance allows, over all labels (Bonferroni over them).
+
+    Without a planted word the place of the right answer has nothing to do with the words of the question. Raises
+    EvaluationError for rows without labels.
+    """
+    rows = [
+        (f"{case.context or ''} {case.question}", case.gold.label) for case in cases if case.gold and case.gold.label
+    ]
+    labels = sorted({label for _, label in rows})
+    if len(labels) < 2:
+        raise EvaluationError("no rows with different answer labels", remedy="scan choice questions with answers")
+    found = [
+        suspect.model_copy(update={"answer": label})
+        for label in labels
+        for suspect in scan_rows([(text, gold == label) for text, gold in rows], minimum_rows, alpha / len(labels))
+    ]
+    return sorted(found, key=lambda s: (s.adjusted_p, -s.lift, s.token))
 
 
 def refuse_if_flagged(suspects: Sequence[SuspectToken]) -> None:

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from ui.commands import (
     adjudicate,
+    audit,
     cases,
     demo,
     doctor,
@@ -79,6 +80,7 @@ app.command("adjudicate")(adjudicate.adjudicate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
 app.command("benchmarks")(evaluate.benchmarks)
+app.add_typer(audit.app, name="audit")
 app.add_typer(trajectories.app, name="trajectories")
 app.add_typer(models.app, name="models")
 app.add_typer(index.app, name="index")
