@@ -15,7 +15,9 @@ import pytest
 from cases.errors import WeightsError
 from models import fetch as fetching
 from models import manifest
+from models.embedded_vlm import LANGUAGE_MODEL
 from models.manifest import Entry, File, Source
+from models.specs import EMBEDDED_MODEL
 
 PARTS = [b"first half " * 1000, b"second half " * 1000]
 WHOLE = b"".join(PARTS)
@@ -61,7 +63,8 @@ def pull(home: Path, offline: Path | None = None, name: str = "toy") -> Path:
 
 def test_the_shipped_manifest_holds_what_the_demo_and_the_tests_need():
     groups = {name: {e.id for e in manifest.select(name)} for name in ("default", "tests", "all")}
-    assert "qwen2.5-coder-1.5b-instruct" in groups["default"]
+    read_at_start = {EMBEDDED_MODEL, LANGUAGE_MODEL, "all-minilm-l6-v2", "efficientnet-lite0", "open-medicine"}
+    assert groups["default"] == read_at_start, "what a demo with default settings needs, the image reader's bases too"
     assert groups["tests"] >= {"smollm2-135m-instruct", "all-minilm-l6-v2", "efficientnet-lite0", "open-medicine"}
     assert sum(e.bytes for e in manifest.select("tests")) < 300e6
     assert groups["all"] >= groups["default"] | groups["tests"]
