@@ -1,7 +1,11 @@
-"""Nearest vectors with FAISS: exact where the collection is small, an HNSW graph where it is not."""
+"""Nearest vectors with FAISS: exact where the collection is small, a graph over 8-bit codes or product codes beyond.
+
+Whatever is coded is rescored: the best codes are compared again by their full vectors, which stay on disk.
+"""
 
 import json
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +15,46 @@ from numpy.typing import NDArray
 from cases.errors import SearchIndexError
 from retrieval.encoders import Vectors
 
-FLAT_LIMIT = 200_000
-"""Up to so many vectors an exact search takes a few milliseconds per 10,000 and needs no tuning."""
-EF_SEARCH = 96
-"""Breadth of the graph search; recall@10 against exact search is in docs/retrieval.md."""
 REPAIR = "wardround index build"
+FLAT_LIMIT = 50_000
+"""Up to so many vectors an exact search costs about 0.25 ms per 1,000 on one core and needs no tuning."""
+HNSW_LIMIT = 5_000_000
+"""Up to so many a graph over 8-bit codes fits in memory (about 0.7 KB per vector of 384 dimensions)."""
+EF_SEARCH = 128
+"""Breadth of the graph search; recall against exact search is measured by benchmarks/index_scale.py."""
+PROBED_SHARE = 1 / 16
+"""Share of the inverted lists that a search of product codes reads; more where a filter leaves few vectors."""
+RESCORED = 4
+"""Codes whose full vectors are compared again, per vector asked for; never fewer than 64."""
+
+
+class DenseKind(StrEnum):
+    """How vectors are kept: as they are, 8-bit codes, a graph over 8-bit codes, inverted lists of product codes."""
+
+    FLAT = "flat"
+    SQ8 = "sq8"
+    HNSW = "hnsw"
+    IVFPQ = "ivfpq"
+
+
+def kind_for(count: int) -> DenseKind:
+    """What a collection of that size is kept as unless the caller says otherwise."""
+    if count <= FLAT_LIMIT:
+        return DenseKind.FLAT
+    return DenseKind.HNSW if count <= HNSW_LIMIT else DenseKind.IVFPQ
 
 
 class DenseIndex:
-    """Inner product over unit vectors (cosine). `rows[i]` is the passage number of vector i."""
+    """Inner product over unit vectors (cosine). `rows[i]` is the passage number of vector i.
 
-    def __init__(self, index: Any, rows: NDArray[np.int64]):
-        self._index = index
-        self.rows = rows
+    `exact` holds the full vectors (float16, memory-mapped) of a coded index; a flat index is its own.
+    """
+
+    def __init__(
+        self, index: Any, rows: NDArray[np.int64], *, kind: DenseKind = DenseKind.FLAT, exact: NDArray | None = None
+    ):
+        self._index, self._exact = index, exact
+        self.rows, self.kind = rows, kind
 
     @property
     def dim(self) -> int:
@@ -34,7 +65,7 @@ class DenseIndex:
 
     @classmethod
     def build(
-        cls, vectors: Vectors, rows: Sequence[int] | None = None, *, flat_limit: int = FLAT_LIMIT, links: int = 32
+        cls, vectors: Vectors, rows: Sequence[int] | None = None, *, kind: DenseKind | None = None
     ) -> "DenseIndex":
         """Raises SearchIndexError for vectors that are not finite, not of unit length, or not one per row."""
         import faiss
@@ -47,16 +78,17 @@ class DenseIndex:
         lengths = np.linalg.norm(vectors, axis=1)
         if len(vectors) and not bool(np.all(np.abs(lengths - 1) < 1e-3)):
             raise SearchIndexError("vectors must be finite and of unit length", remedy="normalise the encoder's output")
-        dim = vectors.shape[1]
-        if len(vectors) <= flat_limit:
-            index: Any = faiss.IndexFlatIP(dim)
-        else:
-            index = faiss.IndexHNSWFlat(dim, links, faiss.METRIC_INNER_PRODUCT)
+        kind = kind or kind_for(len(vectors))
+        index: Any = faiss.index_factory(vectors.shape[1], _recipe(kind, *vectors.shape), faiss.METRIC_INNER_PRODUCT)
+        if kind is DenseKind.HNSW:
             index.hnsw.efConstruction = 80
-            index.hnsw.efSearch = EF_SEARCH
+        if not index.is_trained:
+            step = max(1, len(vectors) // 200_000)
+            index.train(vectors[::step])
         index.add(vectors)
         numbers = np.arange(len(vectors)) if rows is None else np.asarray(rows)
-        return cls(index, numbers.astype(np.int64))
+        exact = None if kind is DenseKind.FLAT else vectors.astype(np.float16)
+        return cls(index, numbers.astype(np.int64), kind=kind, exact=exact)
 
     def search(
         self, queries: Vectors, k: int, *, allowed: NDArray[np.bool_] | None = None
@@ -74,26 +106,48 @@ class DenseIndex:
         k = max(1, min(k, len(self)))
         if not len(self):
             return np.full((len(queries), 1), -1, dtype=np.int64), np.zeros((len(queries), 1), dtype=np.float32)
-        parameters = None if allowed is None else self._parameters(np.flatnonzero(allowed[self.rows]).astype(np.int64))
-        cosines, found = self._index.search(queries, k, params=parameters)
+        keep = None if allowed is None else np.flatnonzero(allowed[self.rows]).astype(np.int64)
+        wanted = k if self._exact is None else min(len(self), max(64, RESCORED * k))
+        cosines, found = self._index.search(queries, wanted, params=self._parameters(keep, wanted))
+        if self._exact is not None:
+            cosines, found = self._rescored(queries, found, k)
         numbers = np.where(found >= 0, self.rows[np.clip(found, 0, None)], -1)
         return numbers, np.where(found >= 0, cosines, 0.0).astype(np.float32)
 
-    def _parameters(self, keep: NDArray[np.int64]) -> Any:
-        """What tells FAISS to look at these vectors only."""
+    def _rescored(self, queries: Vectors, found: NDArray, k: int) -> tuple[Vectors, NDArray]:
+        assert self._exact is not None
+        best_cosines = np.zeros((len(queries), k), dtype=np.float32)
+        best_found = np.full((len(queries), k), -1, dtype=np.int64)
+        for row, (query, candidates) in enumerate(zip(queries, found, strict=True)):
+            candidates = np.sort(candidates[candidates >= 0])
+            cosines = np.asarray(self._exact[candidates], dtype=np.float32) @ query
+            order = np.argsort(-cosines, kind="stable")[:k]
+            best_cosines[row, : len(order)] = cosines[order]
+            best_found[row, : len(order)] = candidates[order]
+        return best_cosines, best_found
+
+    def _parameters(self, keep: NDArray[np.int64] | None, wanted: int) -> Any:
+        """How widely FAISS looks, and at which vectors only."""
         import faiss
 
         library: Any = faiss
-        selector = library.IDSelectorBatch(keep)
-        if isinstance(library.downcast_index(self._index), library.IndexHNSW):
-            return library.SearchParametersHNSW(sel=selector, efSearch=EF_SEARCH)
-        return library.SearchParameters(sel=selector)
+        chosen = {} if keep is None else {"sel": library.IDSelectorBatch(keep)}
+        if self.kind is DenseKind.HNSW:
+            return library.SearchParametersHNSW(efSearch=max(EF_SEARCH, wanted), **chosen)
+        if self.kind is DenseKind.IVFPQ:
+            lists = int(library.extract_index_ivf(self._index).nlist)
+            share = PROBED_SHARE if keep is None else min(1.0, PROBED_SHARE * len(self) / max(1, len(keep)))
+            return library.SearchParametersIVF(nprobe=max(8, int(lists * share)), **chosen)
+        return library.SearchParameters(**chosen) if chosen else None
 
     def vectors(self) -> Vectors:
-        """All vectors, shape (n, d), in the order of `rows`."""
+        """All vectors, shape (n, d), in the order of `rows`; those of a coded index to half precision."""
         if not len(self):
             return np.zeros((0, self.dim), dtype=np.float32)
-        return np.asarray(self._index.reconstruct_n(0, len(self)), dtype=np.float32)
+        if self._exact is None:
+            return np.asarray(self._index.reconstruct_n(0, len(self)), dtype=np.float32)
+        full = np.asarray(self._exact, dtype=np.float32)
+        return full / np.linalg.norm(full, axis=1, keepdims=True)
 
     def save(self, folder: Path) -> None:
         import faiss
@@ -101,7 +155,10 @@ class DenseIndex:
         folder.mkdir(parents=True, exist_ok=True)
         faiss.write_index(self._index, str(folder / "vectors.faiss"))
         np.save(folder / "rows.npy", self.rows)
-        (folder / "dense.json").write_text(json.dumps({"dim": self.dim, "count": len(self)}), encoding="utf-8")
+        if self._exact is not None:
+            np.save(folder / "exact.npy", self._exact)
+        about = {"dim": self.dim, "count": len(self), "kind": self.kind.value}
+        (folder / "dense.json").write_text(json.dumps(about), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> "DenseIndex":
@@ -109,12 +166,25 @@ class DenseIndex:
         import faiss
 
         try:
-            index = faiss.read_index(str(folder / "vectors.faiss"), faiss.IO_FLAG_MMAP_IFC)
+            about = json.loads((folder / "dense.json").read_text(encoding="utf-8"))
+            kind = DenseKind(about.get("kind", "flat"))
+            flags = faiss.IO_FLAG_MMAP if kind is DenseKind.IVFPQ else faiss.IO_FLAG_MMAP_IFC
+            index = faiss.read_index(str(folder / "vectors.faiss"), flags)
             rows = np.load(folder / "rows.npy", mmap_mode="r")
-            declared = json.loads((folder / "dense.json").read_text(encoding="utf-8"))
+            exact = None if kind is DenseKind.FLAT else np.load(folder / "exact.npy", mmap_mode="r")
         except (RuntimeError, OSError, ValueError) as error:
             reason = str(error).splitlines()[0][:160]
             raise SearchIndexError(f"the vectors cannot be read: {reason}", where=str(folder), remedy=REPAIR) from error
-        if index.ntotal != len(rows) or declared != {"dim": index.d, "count": index.ntotal}:
+        is_whole = index.ntotal == len(rows) and (about["dim"], about["count"]) == (index.d, index.ntotal)
+        if not is_whole or (exact is not None and exact.shape != (index.ntotal, index.d)):
             raise SearchIndexError("vectors and rows do not belong together", where=str(folder), remedy=REPAIR)
-        return cls(index, rows)
+        return cls(index, rows, kind=kind, exact=exact)
+
+
+def _recipe(kind: DenseKind, count: int, dim: int) -> str:
+    """FAISS's name of the index."""
+    if kind is DenseKind.IVFPQ:
+        lists = int(np.clip(4 * np.sqrt(count), 1, max(1, count // 39)))
+        pieces = next(size for size in (dim // 4, dim // 2, dim, 1) if size and dim % size == 0)
+        return f"IVF{lists},PQ{pieces}x4fs"
+    return {DenseKind.FLAT: "Flat", DenseKind.SQ8: "SQ8", DenseKind.HNSW: "HNSW32_SQ8"}[kind]

@@ -1,9 +1,10 @@
 """Text encoders behind one protocol: texts in, unit vectors out; name and revision go into the index."""
 
 import hashlib
+import json
 import os
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -22,9 +23,14 @@ Vectors = NDArray[np.float32]
 class TextEncoder(Protocol):
     """What an index needs of an encoder. Two encoders are the same if `name`, `revision` and `dim` are."""
 
-    name: str
-    revision: str
-    dim: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def revision(self) -> str: ...
+
+    @property
+    def dim(self) -> int: ...
 
     def encode(self, texts: Sequence[str], *, is_query: bool = False) -> Vectors:
         """float32 array of shape (len(texts), dim), each row of length 1."""
@@ -34,16 +40,31 @@ class TextEncoder(Protocol):
 class SentenceEncoder:
     """A sentence-transformers model from a local folder or by id.
 
-    `revision` is the hash of the weights for a folder. Raises SearchIndexError if the model cannot be loaded.
+    `revision` is the hash of the weights for a folder, whose weights are read by the first `encode`; a model of the
+    hub is loaded at once. Raises SearchIndexError if the model cannot be loaded.
     """
 
     def __init__(self, source: Path | str, *, name: str | None = None, batch_size: int = 8):
         self.source = source
         self.name = name or (source.name if isinstance(source, Path) else source)
         self.batch_size = batch_size
-        self._model = _loaded(str(source), isinstance(source, Path))
-        self.dim = int(self._model.get_embedding_dimension() or 0)
         self.revision = _folder_revision(source) if isinstance(source, Path) else _hub_revision(self._model)
+
+    @property
+    def _model(self) -> Any:
+        return _loaded(str(self.source), isinstance(self.source, Path))
+
+    @cached_property
+    def dim(self) -> int:
+        """As the folder's pooling layer says, else as the loaded model does."""
+        pooling = Path(self.source) / "1_Pooling" / "config.json"
+        if (
+            isinstance(self.source, Path)
+            and pooling.is_file()
+            and not any(kind.endswith("Dense") for kind in _layers(self.source))
+        ):
+            return int(json.loads(pooling.read_text(encoding="utf-8"))["word_embedding_dimension"])
+        return int(self._model.get_embedding_dimension() or 0)
 
     def encode(self, texts: Sequence[str], *, is_query: bool = False) -> Vectors:
         """Texts beyond the model's length (256 tokens for MiniLM) are cut at its end."""
@@ -83,6 +104,12 @@ def _loaded(source: str, is_local: bool) -> Any:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         remedy = "wardround models pull default" if is_local else "check the id and the connection, or give a folder"
         raise SearchIndexError(f"the text encoder cannot be loaded: {error}", where=source, remedy=remedy) from error
+
+
+def _layers(folder: Path) -> list[str]:
+    """The kinds of the model's modules; a Dense one after the pooling would change the dimension."""
+    path = folder / "modules.json"
+    return [row["type"] for row in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else ["Dense"]
 
 
 def _folder_revision(folder: Path) -> str:

@@ -124,11 +124,3 @@ class LexicalIndex:
                 remedy=REPAIR,
             )
         return cls(engine, count)
-
-
-def matched_rarity(index: LexicalIndex, query: Sequence[str], passage: Iterable[str]) -> float:
-    """Share of the query's summed rarity that the passage covers, in [0, 1]: scale-free, unlike a BM25 score."""
-    wanted = {word: index.rarity(word) for word in query}
-    total = sum(wanted.values())
-    present = set(passage)
-    return sum(value for word, value in wanted.items() if word in present) / total if total else 0.0

@@ -14,7 +14,9 @@ from pydantic import Field, ValidationError
 from cases.case import Record
 from cases.errors import SearchIndexError
 
-FORMAT = 1
+FORMAT = 2
+READABLE_FORMATS = (1, 2)
+"""Formats whose vectors a rebuild may take over."""
 FILE_NAME = "manifest.json"
 REPAIR = "wardround index build"
 HASHED_BYTES = 256 << 20
@@ -31,6 +33,9 @@ class EncoderRecord(Record):
     revision: str
     dim: int = Field(ge=1)
 
+    def __str__(self) -> str:
+        return f"{self.name}@{self.revision} ({self.dim} dimensions)"
+
 
 class IndexManifest(Record):
     """Everything that decides what an index returns, and the hash of every file in it."""
@@ -40,6 +45,7 @@ class IndexManifest(Record):
     count: int = Field(ge=1)
     embedded: int = Field(ge=0, description="Passages that have a vector; the others are found by words only.")
     encoder: EncoderRecord | None = None
+    dense: str = Field(default="", description="How the vectors are kept: flat, sq8, hnsw, ivfpq.")
     corpus: str = Field(description="SHA-256 over the passages in order.")
     licences: dict[str, int] = Field(default_factory=dict, description="Licence -> number of passages.")
     files: dict[str, FileRecord] = Field(default_factory=dict)
@@ -55,8 +61,8 @@ class IndexManifest(Record):
         return sum(record.bytes for record in self.files.values())
 
 
-def read_manifest(folder: Path) -> IndexManifest:
-    """Raises SearchIndexError if there is no manifest or it is not one of this format."""
+def read_manifest(folder: Path, *, formats: tuple[int, ...] = (FORMAT,)) -> IndexManifest:
+    """Raises SearchIndexError if there is no manifest or it is not one of these formats."""
     path = folder / FILE_NAME
     try:
         manifest = IndexManifest.model_validate_json(path.read_text(encoding="utf-8"))
@@ -64,7 +70,7 @@ def read_manifest(folder: Path) -> IndexManifest:
         raise SearchIndexError("there is no index here", where=str(folder), remedy=REPAIR) from error
     except (ValidationError, OSError, UnicodeDecodeError) as error:
         raise SearchIndexError("the index's manifest cannot be read", where=str(path), remedy=REPAIR) from error
-    if manifest.format != FORMAT:
+    if manifest.format not in formats:
         raise SearchIndexError(f"the index has format {manifest.format}, not {FORMAT}", where=str(path), remedy=REPAIR)
     return manifest
 

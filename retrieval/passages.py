@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from cases.errors import SearchIndexError
 from cases.evidence import Passage
 
 REPAIR = "wardround index build"
+MAX_ID_BYTES = 200
+CODED = ("source", "licence", "section")
+"""Columns of repeated text: each distinct value is stored once, each passage holds its number."""
 
 
 class Filters(Record):
@@ -28,104 +31,120 @@ class Filters(Record):
     licences: tuple[str, ...] = Field(default=(), description="Exact licences; empty: any.")
     sections: tuple[str, ...] = Field(default=(), description="Beginnings of the section; empty: any.")
 
-    @property
-    def is_open(self) -> bool:
-        return self == Filters(allow_retracted=True)
-
 
 class PassageStore:
-    """`passages.jsonl` with the byte offset of each line, and the columns that filters read."""
+    """`passages.jsonl` with the byte offset of each line, and the columns that filters read, all memory-mapped."""
 
-    def __init__(self, path: Path, offsets: NDArray[np.int64], columns: dict[str, list]):
-        self._path, self._offsets, self._columns = path, offsets, columns
-        self._numbers: dict[str, int] | None = None
+    def __init__(self, folder: Path, arrays: dict[str, NDArray], values: dict[str, list[str]]):
+        self._path, self._arrays, self._values = folder / "passages.jsonl", arrays, values
 
     def __len__(self) -> int:
-        return len(self._offsets) - 1
+        return len(self._arrays["offsets"]) - 1
 
     @property
     def ids(self) -> list[str]:
         """The id of every passage, in order."""
-        return self._columns["id"]
+        return [name.decode() for name in self._arrays["ids"]]
 
     @classmethod
     def write(cls, passages: Iterable[Passage], folder: Path) -> tuple["PassageStore", str]:
         """The store, and the SHA-256 over its lines. Raises SearchIndexError for an empty corpus or a repeated id."""
-        offsets, digest, seen = [0], hashlib.sha256(), set()
-        columns: dict[str, list] = {
-            "published": [],
-            "retracted": [],
-            "source": [],
-            "licence": [],
-            "section": [],
-            "id": [],
-        }
+        offsets, digest = [0], hashlib.sha256()
+        numbers: dict[str, int] = {}
+        values: dict[str, dict[str, int]] = {name: {} for name in CODED}
+        columns: dict[str, list[int]] = {name: [] for name in (*CODED, "published", "retracted")}
         with (folder / "passages.jsonl").open("wb") as stream:
             for passage in passages:
-                if passage.id in seen:
+                if numbers.setdefault(passage.id, len(offsets) - 1) != len(offsets) - 1:
                     raise SearchIndexError(
                         f"the id {passage.id!r} occurs twice in the corpus", remedy="make ids unique"
                     )
-                seen.add(passage.id)
+                if not 0 < len(passage.id.encode()) <= MAX_ID_BYTES:
+                    raise SearchIndexError(f"an id has 1 to {MAX_ID_BYTES} bytes", where=passage.id[:60])
                 line = passage.model_dump_json(exclude_defaults=True).encode() + b"\n"
                 digest.update(line)
                 stream.write(line)
                 offsets.append(offsets[-1] + len(line))
+                for name in CODED:
+                    text = getattr(passage, name)
+                    columns[name].append(values[name].setdefault(text, len(values[name])))
                 columns["published"].append(passage.published.toordinal() if passage.published else 0)
                 columns["retracted"].append(passage.is_retracted)
-                columns["source"].append(passage.source)
-                columns["licence"].append(passage.licence)
-                columns["section"].append(passage.section)
-                columns["id"].append(passage.id)
-        if not seen:
+        if not numbers:
             raise SearchIndexError("the corpus is empty", remedy="give a corpus with at least one passage")
-        np.save(folder / "offsets.npy", np.asarray(offsets, dtype=np.int64))
-        (folder / "columns.json").write_text(json.dumps(columns, ensure_ascii=False), encoding="utf-8")
-        return cls(folder / "passages.jsonl", np.asarray(offsets, dtype=np.int64), columns), digest.hexdigest()
+        ids = np.asarray([name.encode() for name in numbers])
+        arrays = {"offsets": np.asarray(offsets, dtype=np.int64), "ids": ids, "order": np.argsort(ids, kind="stable")}
+        arrays |= {name: np.asarray(column, dtype=np.int32) for name, column in columns.items()}
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array)
+        texts = {name: list(found) for name, found in values.items()}
+        (folder / "values.json").write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
+        return cls(folder, arrays, texts), digest.hexdigest()
 
     @classmethod
     def load(cls, folder: Path) -> "PassageStore":
         try:
-            offsets = np.load(folder / "offsets.npy", mmap_mode="r")
-            columns = json.loads((folder / "columns.json").read_text(encoding="utf-8"))
+            arrays = {
+                name: np.load(folder / f"{name}.npy", mmap_mode="r")
+                for name in ("offsets", "ids", "order", *CODED, "published", "retracted")
+            }
+            values = json.loads((folder / "values.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise SearchIndexError("the passages cannot be read", where=str(folder), remedy=REPAIR) from error
-        return cls(folder / "passages.jsonl", offsets, columns)
+        return cls(folder, arrays, values)
 
     def get(self, numbers: Sequence[int]) -> list[Passage]:
         """The passages of those numbers, in that order. Raises SearchIndexError if a line is not a passage."""
-        found = []
+        offsets, found = self._arrays["offsets"], []
         try:
             with self._path.open("rb") as stream:
                 for number in numbers:
-                    stream.seek(int(self._offsets[number]))
-                    line = stream.read(int(self._offsets[number + 1] - self._offsets[number]))
-                    found.append(Passage.model_validate_json(line))
+                    stream.seek(int(offsets[number]))
+                    found.append(Passage.model_validate_json(stream.read(int(offsets[number + 1] - offsets[number]))))
         except (OSError, ValidationError) as error:
             raise SearchIndexError("a passage cannot be read", where=str(self._path), remedy=REPAIR) from error
         return found
 
+    def __iter__(self) -> Iterator[Passage]:
+        """All passages in order, one at a time. Raises SearchIndexError if a line is not a passage."""
+        return stored_passages(self._path)
+
     def number(self, passage_id: str) -> int | None:
         """The number of the passage with that id."""
-        if self._numbers is None:
-            self._numbers = {name: number for number, name in enumerate(self._columns["id"])}
-        return self._numbers.get(passage_id)
+        ids, order, name = self._arrays["ids"], self._arrays["order"], passage_id.encode()
+        place = int(np.searchsorted(ids, name, sorter=order))
+        if place == len(ids) or ids[order[place]] != name:
+            return None
+        return int(order[place])
 
     def allowed(self, filters: Filters) -> NDArray[np.bool_] | None:
         """Which passage numbers pass; None if all do."""
         keep = np.ones(len(self), dtype=bool)
         if not filters.allow_retracted:
-            keep &= ~np.asarray(self._columns["retracted"], dtype=bool)
-        published = np.asarray(self._columns["published"])
+            keep &= self._arrays["retracted"] == 0
+        published = self._arrays["published"]
         dated = published > 0
         if filters.published_from is not None:
             keep &= (published >= filters.published_from.toordinal()) | (~dated & filters.allow_undated)
         if filters.published_until is not None:
             keep &= (dated & (published <= filters.published_until.toordinal())) | (~dated & filters.allow_undated)
         if filters.sources:
-            keep &= np.asarray([source.startswith(filters.sources) for source in self._columns["source"]])
+            keep &= self._coded("source", [text.startswith(filters.sources) for text in self._values["source"]])
         if filters.sections:
-            keep &= np.asarray([section.startswith(filters.sections) for section in self._columns["section"]])
+            keep &= self._coded("section", [text.startswith(filters.sections) for text in self._values["section"]])
         if filters.licences:
-            keep &= np.asarray([licence in filters.licences for licence in self._columns["licence"]])
+            keep &= self._coded("licence", [text in filters.licences for text in self._values["licence"]])
         return None if bool(keep.all()) else keep
+
+    def _coded(self, column: str, passes: list[bool]) -> NDArray[np.bool_]:
+        return np.asarray(passes, dtype=bool)[self._arrays[column]]
+
+
+def stored_passages(path: Path) -> Iterator[Passage]:
+    """The passages of a `passages.jsonl`, of this format or an earlier one."""
+    try:
+        with path.open("rb") as stream:
+            for line in stream:
+                yield Passage.model_validate_json(line)
+    except (OSError, ValidationError) as error:
+        raise SearchIndexError("a passage cannot be read", where=str(path), remedy=REPAIR) from error

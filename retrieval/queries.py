@@ -24,10 +24,15 @@ _EMPTY_PHRASES = re.compile(
 
 
 class Query(NamedTuple):
-    """`words` is searched as a bag of words, each of `pieces` by its meaning."""
+    """`words` is searched as a bag of words, `pieces` by their meaning: each alone, or `is_averaged` by their mean.
+
+    `asked` is the question before it was rewritten ('' if it was not): relevance is judged by it.
+    """
 
     words: str
     pieces: tuple[str, ...]
+    is_averaged: bool = False
+    asked: str = ""
 
 
 def make_query(text: str) -> Query:

@@ -65,7 +65,7 @@ class House:
 
     def search(self) -> Search | None:
         """The default index, built on first use; None where `evidence_k` is 0 or it cannot be had (see `notices`)."""
-        from retrieval.search import ensure_default_index
+        from retrieval.default_index import ensure_default_index
 
         if self.settings.evidence_k == 0:
             return None

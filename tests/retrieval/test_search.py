@@ -11,12 +11,14 @@ from wordy import ConceptEncoder
 
 from cases.errors import SearchIndexError
 from cases.evidence import EvidenceKind, Passage
-from retrieval.dense import DenseIndex
+from retrieval.build import add_passages, build_index, delete_passages, verify_index
+from retrieval.dense import DenseIndex, DenseKind, kind_for
 from retrieval.fusion import reciprocal_rank_fusion
 from retrieval.lexical import LexicalIndex, tokens
 from retrieval.manifest import read_manifest
 from retrieval.passages import Filters
-from retrieval.search import Searcher, SearchSettings, build_index
+from retrieval.relevance import Floors
+from retrieval.search import Searcher, SearchSettings
 
 MEANING = {
     "breathlessness": "dyspnoea",
@@ -55,7 +57,7 @@ def index_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def searcher(index_dir: Path) -> Searcher:
-    settings = SearchSettings(dense_floor=0.2, lexical_floor=0.05)
+    settings = SearchSettings(floors=Floors(dense=0.2, lexical=0.05))
     return Searcher.open(index_dir, index_dir, encoder=ConceptEncoder(MEANING), settings=settings)
 
 
@@ -106,7 +108,7 @@ def test_reciprocal_rank_fusion_gives_the_sums_computed_by_hand() -> None:
 
 
 def test_nothing_relevant_gives_nothing(searcher: Searcher) -> None:
-    strict = searcher.settings.model_copy(update={"dense_floor": 0.6})
+    strict = searcher.settings.model_copy(update={"floors": Floors(dense=0.6)})
     one = Searcher(searcher.store, searcher.dense, searcher.lexical, searcher.encoder, searcher.manifest, strict)
     assert one.search("bicycle chain lubricant", 4) == []
     assert one.search("", 4) == []
@@ -128,14 +130,18 @@ def test_near_identical_passages_are_shown_once(tmp_path: Path) -> None:
     text = "sepsis needs fluids and early antibiotics within the hour of recognition"
     twins = [Passage(id=f"t{n}", title="Sepsis", text=text + ("." if n else "")) for n in range(3)]
     build_index([*twins, *passages()], tmp_path / "i", tmp_path, encoder=ConceptEncoder())
-    one = Searcher.open(tmp_path / "i", tmp_path, encoder=ConceptEncoder(), settings=SearchSettings(dense_floor=0.1))
+    one = Searcher.open(
+        tmp_path / "i", tmp_path, encoder=ConceptEncoder(), settings=SearchSettings(floors=Floors.none())
+    )
     assert sum(item.id.startswith("t") for item in one.search("sepsis fluids antibiotics", 5)) == 1
 
 
 def test_the_token_budget_bounds_what_is_returned(tmp_path: Path) -> None:
     long = [Passage(id=f"p{n}", title="", text=f"sepsis {' '.join(f'w{n}x{i}' for i in range(60))}") for n in range(4)]
     build_index(long, tmp_path / "i", tmp_path, encoder=ConceptEncoder())
-    one = Searcher.open(tmp_path / "i", tmp_path, encoder=ConceptEncoder(), settings=SearchSettings(dense_floor=-1))
+    one = Searcher.open(
+        tmp_path / "i", tmp_path, encoder=ConceptEncoder(), settings=SearchSettings(floors=Floors.none())
+    )
     assert len(one.search("sepsis", 4)) == 4
     assert len(one.search("sepsis", 4, token_budget=170)) == 2
     assert len(one.search("sepsis", 4, token_budget=1)) == 1
@@ -162,7 +168,12 @@ def test_filters_decide_before_the_search(tmp_path: Path) -> None:
         Passage(id="gone", title="", text="heparin dose table three", is_retracted=True, source="https://b/2"),
     ]
     build_index(rows, tmp_path / "i", tmp_path, encoder=ConceptEncoder())
-    one = Searcher.open(tmp_path / "i", tmp_path, encoder=ConceptEncoder(), settings=SearchSettings(near_identical=1.1))
+    one = Searcher.open(
+        tmp_path / "i",
+        tmp_path,
+        encoder=ConceptEncoder(),
+        settings=SearchSettings(near_identical=1.1, floors=Floors.none()),
+    )
 
     def ids(**filters: object) -> set[str]:
         return {item.id for item in one.search("heparin dose table", 5, filters=Filters(**filters))}  # type: ignore[arg-type]
@@ -280,19 +291,75 @@ def test_a_manifest_of_another_format_is_refused(tmp_path: Path) -> None:
         Searcher.open(tmp_path / "nowhere", tmp_path)
 
 
-def test_a_graph_index_agrees_with_exact_search() -> None:
-    rng = np.random.default_rng(5)
-    vectors = rng.standard_normal((3000, 24)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    exact, graph = DenseIndex.build(vectors), DenseIndex.build(vectors, flat_limit=10)
-    queries = vectors[:100]
-    wanted, found = exact.search(queries, 10)[0], graph.search(queries, 10)[0]
+def topical_vectors(count: int, dim: int, seed: int) -> np.ndarray:
+    """Unit vectors that lie near one of 40 topics, as those of texts do."""
+    topics = np.random.default_rng(1).standard_normal((40, dim))
+    rng = np.random.default_rng(seed)
+    made = topics[rng.integers(0, 40, count)] + rng.standard_normal((count, dim))
+    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("kind", "floor"), [("sq8", 0.98), ("hnsw", 0.98), ("ivfpq", 0.8)])
+def test_coded_indexes_agree_with_exact_search_and_obey_filters(tmp_path: Path, kind: str, floor: float) -> None:
+    vectors, queries = topical_vectors(4000, 32, 5), topical_vectors(50, 32, 6)
+    wanted = DenseIndex.build(vectors).search(queries, 10)[0]
+    DenseIndex.build(vectors, kind=DenseKind(kind)).save(tmp_path)
+    coded = DenseIndex.load(tmp_path)
+    found, cosines = coded.search(queries, 10)
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(wanted.tolist(), found.tolist(), strict=True)])
-    assert recall >= 0.95
-    allowed = np.zeros(3000, dtype=bool)
+    assert recall >= floor
+    np.testing.assert_allclose(cosines[:, 0], (vectors[found[:, 0]] * queries).sum(axis=1), atol=2e-3)
+    np.testing.assert_allclose(coded.vectors(), vectors, atol=2e-3)
+    allowed = np.zeros(4000, dtype=bool)
     allowed[::50] = True
-    numbers, _ = graph.search(queries[:5], 10, allowed=allowed)
+    numbers, _ = coded.search(queries[:5], 10, allowed=allowed)
     assert all(number % 50 == 0 for number in numbers.ravel().tolist() if number >= 0)
+    assert (numbers[:, 0] >= 0).all()
+
+
+def test_the_kind_of_index_follows_the_size() -> None:
+    assert [kind_for(n) for n in (10, 50_000, 50_001, 6_000_000)] == ["flat", "flat", "hnsw", "ivfpq"]
+
+
+def test_added_and_deleted_passages_are_found_and_gone_and_only_news_is_encoded(tmp_path: Path) -> None:
+    build_index(passages(), tmp_path / "i", tmp_path, encoder=ConceptEncoder(MEANING))
+    encoder = ConceptEncoder(MEANING)
+    new = Passage(id="n", title="New", text="quokkosis needs rest", source="N")
+    changed = passages()[1].model_copy(update={"text": "the zymurgosis marker is low"})
+    manifest = add_passages([new, changed], tmp_path / "i", tmp_path, encoder=encoder)
+    assert (manifest.count, encoder.encoded) == (11, 2)
+    one = Searcher.open(tmp_path / "i", tmp_path, encoder=encoder, settings=SearchSettings(floors=Floors.none()))
+    assert one.search("quokkosis", 1)[0].id == "n"
+    assert "low" in one.get("words").text  # type: ignore[union-attr]
+    manifest = delete_passages(["n"], tmp_path / "i", tmp_path, encoder=encoder)
+    assert manifest.count == 10
+    one = Searcher.open(tmp_path / "i", tmp_path, encoder=encoder, settings=SearchSettings(floors=Floors.none()))
+    assert one.get("n") is None
+    assert verify_index(tmp_path / "i") == manifest
+    for wrong, message in ((["nobody"], "nobody"), ([p.id for p in passages()], "empty")):
+        with pytest.raises(SearchIndexError, match=message):
+            delete_passages(wrong, tmp_path / "i", tmp_path, encoder=encoder)
+    with pytest.raises(SearchIndexError, match="nothing to add"):
+        add_passages([], tmp_path / "i", tmp_path, encoder=encoder)
+    with pytest.raises(SearchIndexError, match="changed with"):
+        add_passages([new], tmp_path / "i", tmp_path, encoder=ConceptEncoder(revision="2"))
+    assert read_manifest(tmp_path / "i") == manifest
+
+
+def test_adding_to_an_index_leaves_unembedded_passages_without_a_vector(tmp_path: Path) -> None:
+    encoder = ConceptEncoder(MEANING)
+    build_index(passages(), tmp_path / "i", tmp_path, encoder=encoder, embed=lambda passage: passage.source == "A")
+    manifest = add_passages([Passage(id="n", title="", text="new one")], tmp_path / "i", tmp_path, encoder=encoder)
+    assert (manifest.count, manifest.embedded) == (11, 2)
+
+
+def test_verification_finds_a_changed_byte_that_opening_a_large_index_would_not_look_for(tmp_path: Path) -> None:
+    build_index(passages(), tmp_path / "i", tmp_path, encoder=ConceptEncoder())
+    path = tmp_path / "i" / "passages.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"zymurgosis marker", b"zymurgosis merker"))
+    assert Searcher.open(tmp_path / "i", tmp_path, encoder=ConceptEncoder(), is_thorough=False)
+    with pytest.raises(SearchIndexError, match="not the one that was built"):
+        verify_index(tmp_path / "i")
 
 
 def test_words_alone_make_an_index_without_an_encoder(tmp_path: Path) -> None:

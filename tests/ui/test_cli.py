@@ -274,6 +274,18 @@ def test_arms_are_paired_against_the_plain_run_and_cannot_be_mixed_with_parts(ho
     assert "no arm is called" in RUN.invoke(app, [*base, "--arm", "louder"]).stderr
 
 
+@pytest.mark.parametrize(("strategy", "opened"), [("direct", 0), ("direct:retrieves=true", 1), ("round", 1)])
+def test_the_index_is_opened_only_for_strategies_that_retrieve(home, script, monkeypatch, strategy, opened):
+    import retrieval.default_index
+
+    calls = []
+    monkeypatch.setenv("WARDROUND_EVIDENCE_K", "2")
+    monkeypatch.setattr(retrieval.default_index, "ensure_default_index", lambda *_, **__: calls.append(1))
+    done = adjudicate(home, script, "--strategy", strategy)
+    assert done.exit_code == 0, done.output
+    assert len(calls) == opened
+
+
 def test_parts_of_a_run_merge_to_the_whole(home, script):
     base = ["evaluate", "--benchmark", "medqa", "--strategy", "direct", "--model", script, "--out", "parts"]
     for part in ("1/2", "2/2"):

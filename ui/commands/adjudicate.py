@@ -73,9 +73,10 @@ def run_batch(
     from ui.progress import announce, progress
     from ui.wiring import House
 
-    resolve(settings.strategy)
+    _, config = resolve(settings.strategy)
     house = House(settings, announce)
-    ward = house.ward(has_images=any(case.all_media for case in cases), is_exam=is_exam)
+    has_images = any(case.all_media for case in cases)
+    ward = house.ward(has_images=has_images, is_exam=is_exam, retrieves=getattr(config, "retrieves", True))
     for notice in house.notices:
         typer.echo(f"note: {notice}", err=True)
     out.mkdir(parents=True, exist_ok=True)

@@ -79,12 +79,16 @@ class _Runs:
     """The ward of this command, and runs with it one after another; an interrupt says where to go on."""
 
     def __init__(self, settings: Any, loaded: "list[Benchmark]", cap: Any, retry_failed: bool):
+        from graphs.strategies import resolve
         from ui.progress import announce
         from ui.wiring import House
 
         self.settings, self.cap, self.retry_failed = settings, cap, retry_failed
         house = House(settings, announce)
-        self.ward = house.ward(has_images=any(case.all_media for one in loaded for case in one.cases), is_exam=True)
+        self.ward = house.ward(
+            has_images=any(case.all_media for one in loaded for case in one.cases), is_exam=True,
+            retrieves=getattr(resolve(settings.strategy)[1], "retrieves", True),
+        )  # fmt: skip
         for notice in house.notices:
             typer.echo(f"note: {notice}", err=True)
 

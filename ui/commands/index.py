@@ -1,55 +1,175 @@
-"""`wardround index`: the search index of the default corpus."""
+"""`wardround index`: search indexes of the default corpus and of a user's own."""
 
-from typing import Annotated
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="The search index: build, info, search.")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cases.evidence import Passage
+
+app = typer.Typer(no_args_is_help=True, help="Search indexes: build, add, delete, info, verify, search.")
+
+Name = Annotated[str, typer.Option("--name", help="The index's name; `default` is the one that runs use.")]
+Corpus = Annotated[Path, typer.Argument(help="A file or folder: Markdown, text, HTML, PDF, JSONL, PubMed XML, BEIR.")]
+Licence = Annotated[str, typer.Option(help="Licence of passages that name none.")]
+Skip = Annotated[bool, typer.Option("--skip-unreadable", help="Name files that cannot be read and go on.")]
 
 
 @app.command("build")
 def build(
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it again, whatever is there.")] = False,
+    corpus: Annotated[
+        Path | None, typer.Argument(help="A file or folder to index; without it, the default corpus.")
+    ] = None,
+    name: Name = "default",
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the default index again.")] = False,
+    encoder: Annotated[
+        str, typer.Option(help="Folder below the models' folder, path or hub id; none: words only.")
+    ] = "all-minilm-l6-v2",
+    kind: Annotated[str | None, typer.Option(help="flat, sq8, hnsw, ivfpq; by size unless given.")] = None,
+    licence: Licence = "",
+    skip_unreadable: Skip = False,
 ) -> None:
-    """Build the default index if it is not there or damaged, and say where it is."""
+    """Build an index, and say where it is. After an error the index that was there is as it was."""
+    from cases.errors import SearchIndexError
     from cases.settings import load_settings
-    from retrieval.search import ensure_default_index
+    from retrieval.build import build_index
+    from retrieval.default_index import ensure_default_index
+    from retrieval.dense import DenseKind
     from ui.progress import announce
 
     settings = load_settings()
-    searcher = ensure_default_index(settings, announce, is_rebuilt=rebuild)
-    typer.echo(f"{searcher.manifest_id} in {settings.indexes_dir}")
+    if corpus is None:
+        if name != "default":
+            raise SearchIndexError("no corpus was given", where=name, remedy="wardround index build FOLDER --name NAME")
+        searcher = ensure_default_index(settings, announce, is_rebuilt=rebuild)
+        typer.echo(f"{searcher.manifest_id} in {settings.indexes_dir / name}")
+        return
+    if kind is not None and kind not in list(DenseKind):
+        raise SearchIndexError(f"no index kind {kind!r}", remedy=f"one of {', '.join(DenseKind)}")
+    manifest = build_index(
+        _passages(corpus, licence, skip_unreadable), settings.indexes_dir / name, settings.models_dir,
+        encoder_source=None if encoder == "none" else encoder, kind=kind and DenseKind(kind), progress=announce,
+    )  # fmt: skip
+    typer.echo(
+        f"{manifest.id} in {settings.indexes_dir / name}: {manifest.count} passages, {manifest.embedded} vectors"
+    )
+
+
+@app.command("add")
+def add(corpus: Corpus, name: Name = "default", licence: Licence = "", skip_unreadable: Skip = False) -> None:
+    """Add passages to an index; one with a known id takes the old one's place. Only new texts are embedded."""
+    from cases.settings import load_settings
+    from retrieval.build import add_passages
+    from ui.progress import announce
+
+    settings = load_settings()
+    passages = _passages(corpus, licence, skip_unreadable)
+    manifest = add_passages(passages, settings.indexes_dir / name, settings.models_dir, progress=announce)
+    typer.echo(f"{manifest.id}: {manifest.count} passages, {manifest.embedded} vectors")
+
+
+@app.command("delete")
+def delete(ids: Annotated[list[str], typer.Argument(help="Ids of passages.")], name: Name = "default") -> None:
+    """Take passages out of an index."""
+    from cases.settings import load_settings
+    from retrieval.build import delete_passages
+
+    settings = load_settings()
+    manifest = delete_passages(ids, settings.indexes_dir / name, settings.models_dir)
+    typer.echo(f"{manifest.id}: {manifest.count} passages, {manifest.embedded} vectors")
 
 
 @app.command("info")
 def info() -> None:
     """The indexes on this machine: what each was made from."""
-    import json
-
     from cases.errors import SearchIndexError
     from cases.settings import load_settings
+    from retrieval.manifest import READABLE_FORMATS, read_manifest
 
     settings = load_settings()
     found = sorted(settings.indexes_dir.glob("*/manifest.json"))
     if not found:
         raise SearchIndexError("no index here", where=str(settings.indexes_dir), remedy="wardround index build")
     for path in found:
-        typer.echo(f"{path.parent.name}:")
-        for name, value in json.loads(path.read_text(encoding="utf-8")).items():
-            typer.echo(f"  {name}: {value if not isinstance(value, dict | list) else json.dumps(value)[:200]}")
+        manifest = read_manifest(path.parent, formats=READABLE_FORMATS)
+        made = manifest.encoder
+        typer.echo(f"{path.parent.name}: {manifest.id}, format {manifest.format}, {manifest.bytes / 1e6:.1f} MB")
+        typer.echo(f"  {manifest.count} {manifest.kind}, {manifest.embedded} with a vector {manifest.dense}".rstrip())
+        typer.echo(f"  encoder: {f'{made.name}@{made.revision}, {made.dim} dimensions' if made else 'none'}")
+        for licence, count in manifest.licences.items():
+            typer.echo(f"  {count} x {licence or 'no licence named'}")
+
+
+@app.command("verify")
+def verify(name: Name = "default") -> None:
+    """Hash every file of an index and read every passage. Exit code 2 names what is damaged and what mends it."""
+    from cases.settings import load_settings
+    from retrieval.build import verify_index
+
+    manifest = verify_index(load_settings().indexes_dir / name)
+    typer.echo(f"{name}: whole; {manifest.count} {manifest.kind}, {len(manifest.files)} files, {manifest.id}")
 
 
 @app.command("search")
 def search(
     query: Annotated[str, typer.Argument(help="What to look for.")],
     k: Annotated[int, typer.Option("-k", "--top", min=1, max=64, help="How many.")] = 4,
+    name: Name = "default",
+    everything: Annotated[
+        bool, typer.Option("--everything", help="Also what is below the floor of relevance.")
+    ] = False,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Published from this day on.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Published up to this day.")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="Beginning of the source; may be repeated.")] = None,
+    licence: Annotated[list[str] | None, typer.Option(help="Exact licence; may be repeated.")] = None,
+    retracted: Annotated[bool, typer.Option("--retracted", help="Also retracted passages.")] = False,
+    rerank: Annotated[bool, typer.Option("--rerank", help="Order the best 30 anew, word by word (slower).")] = False,
 ) -> None:
-    """Search the default index, as an agent would."""
+    """Ranked evidence with all scores; nothing where nothing is about the question."""
     from cases.settings import load_settings
-    from retrieval.search import ensure_default_index
+    from retrieval.default_index import DEFAULT_INDEX, ensure_default_index
+    from retrieval.passages import Filters
+    from retrieval.relevance import Floors
+    from retrieval.rerank import open_late_interaction
+    from retrieval.search import Searcher
 
-    for number, item in enumerate(ensure_default_index(load_settings()).search(query, k), start=1):
-        scores = ", ".join(f"{name} {score:.3g}" for name, score in item.scores.items())
-        typer.echo(f"{number}. {item.title}  [{item.id}]  {item.source}")
+    settings = load_settings()
+    is_default = name == DEFAULT_INDEX
+    found_in = (
+        ensure_default_index(settings)
+        if is_default
+        else Searcher.open(settings.indexes_dir / name, settings.models_dir)
+    )
+    if everything:
+        found_in = found_in.having(floors=Floors.none())
+    if rerank:
+        found_in = found_in.having(reranker=open_late_interaction(settings.models_dir))
+    filters = Filters(
+        allow_retracted=retracted, published_from=since.date() if since else None,
+        published_until=until.date() if until else None, sources=tuple(source or ()), licences=tuple(licence or ()),
+        allow_undated=since is None and until is None,
+    )  # fmt: skip
+    found = found_in.search(query, k, filters=filters)
+    if not found:
+        typer.echo("nothing in the index is about this (--everything shows what is nearest)")
+    for number, item in enumerate(found, start=1):
+        scores = ", ".join(f"{score} {value:.3f}" for score, value in item.scores.items())
+        flags = f"{item.published or 'undated'}{', RETRACTED' if item.is_retracted else ''}"
+        typer.echo(
+            f"{number}. {item.title}  [{item.id}]  {item.source} ({flags}; {item.licence or 'no licence named'})"
+        )
         typer.echo(f"   {' '.join(item.text.split())[:300]}")
-        typer.echo(f"   score {item.score:.3g} ({scores})")
+        typer.echo(f"   score {item.score:.4f} ({scores})")
+
+
+def _passages(corpus: Path, licence: str, skip_unreadable: bool) -> "Iterator[Passage]":
+    from knowledge.ingest import read_corpus
+
+    def report(error: Exception) -> None:
+        typer.echo(f"left out: {error}", err=True)
+
+    return read_corpus(corpus, licence=licence, on_error=report if skip_unreadable else None)

@@ -1,0 +1,191 @@
+"""Make, extend, thin out and check an index of passages. Every change is atomic: after an error nothing has changed."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from cases.errors import SearchIndexError
+from cases.evidence import Passage
+from retrieval.dense import DenseIndex, DenseKind
+from retrieval.encoders import DEFAULT_ENCODER, TextEncoder, Vectors, open_encoder
+from retrieval.lexical import LexicalIndex
+from retrieval.manifest import (
+    READABLE_FORMATS,
+    EncoderRecord,
+    IndexManifest,
+    check_files,
+    read_manifest,
+    replaced_folder,
+    seal,
+)
+from retrieval.passages import PassageStore, stored_passages
+
+Progress = Callable[[int, int, str], None]
+"""Called with (done, total, what)."""
+
+
+def build_index(
+    passages: Iterable[Passage], index_dir: Path, models_dir: Path, *, encoder: TextEncoder | None = None,
+    encoder_source: str | None = DEFAULT_ENCODER, embed: Callable[[Passage], bool] | None = None,
+    kind: DenseKind | None = None, progress: Progress | None = None, batch_size: int = 64,
+) -> IndexManifest:  # fmt: skip
+    """Build in a temporary folder, then take the place of whatever was there.
+
+    `embed` says which passages get a vector (all by default); `encoder_source=None` with no encoder builds words only.
+    `kind` is chosen by size unless given. Vectors of unchanged texts are taken from the index that stands there.
+    The same passages and encoder give the same manifest id.
+    """
+    if encoder is None and encoder_source is not None:
+        encoder = open_encoder(models_dir, encoder_source)
+    with replaced_folder(index_dir) as folder:
+        store, corpus = PassageStore.write(passages, folder)
+        LexicalIndex.build(lexical_text(passage) for passage in store).save(folder / "lexical")
+        rows: list[int] = []
+        dense = None
+        if encoder is not None:
+            rows = [number for number, passage in enumerate(store) if embed is None or embed(passage)]
+        if encoder is not None and rows:
+            known = _known_vectors(index_dir, encoder)
+            texts = [dense_text(passage) for passage in store.get(rows)]
+            dense = DenseIndex.build(embedded(texts, encoder, known, progress, batch_size), rows, kind=kind)
+            dense.save(folder / "dense")
+        return seal(
+            folder,
+            IndexManifest(
+                count=len(store), embedded=len(rows), encoder=None if dense is None else record_of(encoder),
+                dense="" if dense is None else dense.kind.value, corpus=corpus,
+                licences=dict(sorted(Counter(passage.licence for passage in store).items())),
+            ),
+        )  # fmt: skip
+
+
+def add_passages(
+    passages: Iterable[Passage], index_dir: Path, models_dir: Path, *, encoder: TextEncoder | None = None,
+    progress: Progress | None = None,
+) -> IndexManifest:  # fmt: skip
+    """Add passages to an index; one whose id is there takes the other's place. Only new texts are embedded.
+
+    Raises SearchIndexError if the index is absent or damaged.
+    """
+    new = {passage.id: passage for passage in passages}
+    if not new:
+        raise SearchIndexError("there is nothing to add", where=str(index_dir), remedy="give at least one passage")
+    return _changed(index_dir, models_dir, encoder, progress, replaced=new, added=new.values())
+
+
+def delete_passages(
+    ids: Collection[str], index_dir: Path, models_dir: Path, *, encoder: TextEncoder | None = None
+) -> IndexManifest:
+    """Take passages out. Raises SearchIndexError for ids that are not there and for a deletion of everything."""
+    present = set(PassageStore.load(index_dir).ids) if read_manifest(index_dir) else set()
+    if unknown := sorted(set(ids) - present):
+        raise SearchIndexError(f"not in the index: {', '.join(unknown[:5])}", where=str(index_dir))
+    return _changed(index_dir, models_dir, encoder, None, replaced=dict.fromkeys(ids), added=())
+
+
+def verify_index(index_dir: Path) -> IndexManifest:
+    """Hash every file and read every passage. Raises SearchIndexError naming the first that is not as it was built."""
+    manifest = read_manifest(index_dir)
+    check_files(index_dir, manifest, is_thorough=True)
+    if manifest.kind == "passages":
+        store = PassageStore.load(index_dir)
+        if sum(1 for _ in store) != manifest.count or len(store) != manifest.count:
+            raise SearchIndexError(
+                f"the passages are not {manifest.count}", where=str(index_dir), remedy="wardround index build"
+            )
+        LexicalIndex.load(index_dir / "lexical", manifest.count)
+    if manifest.encoder is not None and len(DenseIndex.load(index_dir / "dense")) != manifest.embedded:
+        raise SearchIndexError("vectors are missing", where=str(index_dir), remedy="wardround index build")
+    return manifest
+
+
+def _changed(
+    index_dir: Path, models_dir: Path, encoder: TextEncoder | None, progress: Progress | None, *,
+    replaced: Mapping[str, Passage | None], added: Iterable[Passage],
+) -> IndexManifest:  # fmt: skip
+    manifest = read_manifest(index_dir)
+    check_files(index_dir, manifest)
+    store = PassageStore.load(index_dir)
+    ids = store.ids
+    with_vector: set[str] = set()
+    if manifest.encoder is not None:
+        dense = DenseIndex.load(index_dir / "dense")
+        with_vector = {ids[row] for row in dense.rows.tolist()}
+        encoder = encoder or open_encoder(models_dir, manifest.encoder.name)
+        found = record_of(encoder)
+        if found != manifest.encoder:
+            raise SearchIndexError(
+                f"made by {manifest.encoder}, changed with {found}",
+                where=str(index_dir),
+                remedy="wardround index build",
+            )
+    old = set(ids)
+
+    def everything() -> Iterator[Passage]:
+        yield from (passage for passage in store if passage.id not in replaced)
+        yield from added
+
+    return build_index(
+        everything(), index_dir, models_dir, encoder=encoder, encoder_source=None, progress=progress,
+        embed=lambda passage: passage.id in with_vector or passage.id not in old,
+    )  # fmt: skip
+
+
+def record_of(encoder: TextEncoder | None) -> EncoderRecord | None:
+    """Who made the vectors."""
+    if encoder is None:
+        return None
+    return EncoderRecord(name=encoder.name, revision=encoder.revision, dim=encoder.dim)
+
+
+def embedded(
+    texts: list[str], encoder: TextEncoder, known: Mapping[str, Vectors] | None = None,
+    progress: Progress | None = None, batch_size: int = 64,
+) -> Vectors:  # fmt: skip
+    """Vectors of the texts, in their order; unknown ones are encoded longest first, so that a batch pads little."""
+    vectors = np.zeros((len(texts), encoder.dim), dtype=np.float32)
+    todo = []
+    for number, text in enumerate(texts):
+        if known and text in known:
+            vectors[number] = known[text]
+        else:
+            todo.append(number)
+    todo.sort(key=lambda number: -len(texts[number]))
+    for start in range(0, len(todo), batch_size):
+        numbers = todo[start : start + batch_size]
+        made = encoder.encode([texts[number] for number in numbers])
+        if made.shape != (len(numbers), encoder.dim):
+            raise SearchIndexError(f"the encoder gave shape {made.shape}, not {(len(numbers), encoder.dim)}")
+        vectors[numbers] = made
+        if progress is not None:
+            progress(min(start + batch_size, len(todo)), len(todo), "passages embedded")
+    return vectors
+
+
+def _known_vectors(index_dir: Path, encoder: TextEncoder) -> dict[str, Vectors]:
+    """Text -> vector of the index that stands there, if the same encoder made it and it is whole."""
+    try:
+        manifest = read_manifest(index_dir, formats=READABLE_FORMATS)
+        if manifest.encoder != record_of(encoder):
+            return {}
+        check_files(index_dir, manifest)
+        dense = DenseIndex.load(index_dir / "dense")
+        wanted = set(dense.rows.tolist())
+        passages = stored_passages(index_dir / "passages.jsonl")
+        texts = {number: dense_text(passage) for number, passage in enumerate(passages) if number in wanted}
+    except SearchIndexError:
+        return {}
+    return {texts[row]: vector for row, vector in zip(dense.rows.tolist(), dense.vectors(), strict=True)}
+
+
+def dense_text(passage: Passage) -> str:
+    """What is embedded of a passage: title, the last two headings, text."""
+    heading = passage.section.rsplit(" > ", 2)[-2:] if passage.section else []
+    return ". ".join(part for part in (passage.title, " - ".join(heading), passage.text) if part)
+
+
+def lexical_text(passage: Passage) -> str:
+    """What of a passage is found by its words."""
+    return f"{passage.title}\n{passage.section}\n{passage.text}"
