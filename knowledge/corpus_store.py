@@ -58,10 +58,14 @@ def ingest(
     settings = f"{EDITION}/{window}/{overlap}/{licence}"
     files = corpus_files(path)
     known = documents(store)
-    added, changed, unchanged, errors = [], [], 0, []
+    added: list[str] = []
+    changed: list[str] = []
+    errors: list[str] = []
+    unchanged = 0
     kept: dict[str, Document] = {}
     try:
         (store / "documents").mkdir(parents=True, exist_ok=True)
+        _write_ledger(store, known)  # a line that an interruption tore must not swallow the next one
         with (store / "ledger.jsonl").open("a", encoding="utf-8") as ledger:
             for number, file in enumerate(files):
                 name = file.name if file == path else file.relative_to(path).as_posix()
@@ -152,13 +156,17 @@ def _read_into(store: Path, file: Path, root: Path, name: str, digest: str, sett
 
 def _settle(store: Path, kept: dict[str, Document]) -> None:
     """The ledger with one line per document, and no file that no document names."""
-    partial = store / "ledger.partial"
-    partial.write_text("".join(f"{kept[name].model_dump_json()}\n" for name in sorted(kept)), encoding="utf-8")
-    os.replace(partial, store / "ledger.jsonl")
+    _write_ledger(store, kept)
     wanted = {_passages_file(store, document) for document in kept.values()}
     for file in (store / "documents").iterdir():
         if file not in wanted:
             file.unlink()
+
+
+def _write_ledger(store: Path, kept: dict[str, Document]) -> None:
+    partial = store / "ledger.partial"
+    partial.write_text("".join(f"{kept[name].model_dump_json()}\n" for name in sorted(kept)), encoding="utf-8")
+    os.replace(partial, store / "ledger.jsonl")
 
 
 def _passages_file(store: Path, document: Document) -> Path:

@@ -44,8 +44,10 @@ class KnowledgeGraph:
 
     def __init__(self, nodes: pd.DataFrame, edges: pd.DataFrame, aliases: dict[str, tuple[str, ...]]):
         self._nodes, self._edges, self.aliases = nodes, edges, aliases
+        self._node_rows = [Node(*row) for row in zip(nodes["id"], nodes["name"], nodes["type"], strict=True)]
         count = len(nodes)
         heads, tails = edges["head"].to_numpy(np.int32), edges["tail"].to_numpy(np.int32)
+        self._heads, self._tails = heads, tails
         ends = np.concatenate([heads, tails])
         order = np.argsort(ends, kind="stable")
         self.neighbours: Numbers = np.concatenate([tails, heads])[order]
@@ -126,17 +128,24 @@ class KnowledgeGraph:
         return node_id in self._numbers
 
     def node(self, number: int) -> Node:
-        return Node(*self._nodes.iloc[int(number)])
+        return self._node_rows[int(number)]
 
     def nodes(self, kind: str | None = None) -> list[Node]:
         """Every node, or those of one type."""
-        rows = self._nodes if kind is None else self._nodes[self._nodes["type"] == kind]
-        return [Node(*row) for row in rows.itertuples(index=False)]
+        return [node for node in self._node_rows if kind is None or node.type == kind]
 
     def edge(self, number: int) -> Edge:
-        row = self._edges.iloc[int(number)]
-        return Edge(
-            self.node(row["head"]), str(row["relation"]), self.node(row["tail"]), float(row["weight"]), row["source"]
+        relations, weights, sources = self._edge_columns
+        head, tail = self._node_rows[self._heads[number]], self._node_rows[self._tails[number]]
+        return Edge(head, str(relations[number]), tail, float(weights[number]), str(sources[number]))
+
+    @cached_property
+    def _edge_columns(self) -> tuple[NDArray[np.object_], NDArray[np.float64], NDArray[np.object_]]:
+        edges = self._edges
+        return (
+            edges["relation"].to_numpy(object),
+            edges["weight"].to_numpy(np.float64),
+            edges["source"].to_numpy(object),
         )
 
     def edges_between(self, left: int, right: int) -> list[Edge]:
@@ -172,16 +181,22 @@ class KnowledgeGraph:
         if relations is not None:
             keep &= self._edges["relation"].iloc[edges].isin(list(relations)).to_numpy()
         if is_out is not None:
-            keep &= (self._edges["head"].to_numpy()[edges] == number) == is_out
+            keep &= (self._heads[edges] == number) == is_out
         return np.unique(found[keep])
+
+    def pairs(self, relation: str, head_type: str, tail_type: str) -> tuple[Numbers, Numbers]:
+        """Numbers of the heads and of the tails of the edges with that relation between those types."""
+        kinds = self._nodes["type"].to_numpy(object)
+        is_of_types = (kinds[self._heads] == head_type) & (kinds[self._tails] == tail_type)
+        keep = is_of_types & (self._edges["relation"] == relation).to_numpy()
+        return self._heads[keep], self._tails[keep]
 
     def without(self, removed: Iterable[int]) -> "KnowledgeGraph":
         """The graph without those nodes and their edges; the other nodes keep their ids, not their numbers."""
         keep = np.ones(len(self), dtype=bool)
         keep[list(removed)] = False
         renumbered = np.cumsum(keep) - 1
-        heads, tails = self._edges["head"].to_numpy(), self._edges["tail"].to_numpy()
-        edges = self._edges[keep[heads] & keep[tails]].copy()
+        edges = self._edges[keep[self._heads] & keep[self._tails]].copy()
         edges["head"] = renumbered[edges["head"].to_numpy()].astype(np.int32)
         edges["tail"] = renumbered[edges["tail"].to_numpy()].astype(np.int32)
         return KnowledgeGraph(self._nodes[keep].reset_index(drop=True), edges.reset_index(drop=True), self.aliases)

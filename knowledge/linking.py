@@ -63,6 +63,7 @@ class EntityLinker:
         accept: float = ACCEPT,
         candidate: float = CANDIDATE,
         encode: Encode | None = None,
+        with_aliases: bool = True,
     ):
         self._accept, self._candidate, self._encode = accept, candidate, encode
         self._nodes = graph.nodes()
@@ -71,8 +72,9 @@ class EntityLinker:
         self._aliases: dict[str, list[int]] = {}
         for number, node in enumerate(self._nodes):
             self._names.setdefault(key(node.name), []).append(number)
-            for alias in graph.aliases.get(node.id, ()):
+            for alias in graph.aliases.get(node.id, ()) if with_aliases else ():
                 self._aliases.setdefault(key(alias), []).append(number)
+        self._sorted_names: dict[str | None, tuple[list[str], list[int]]] = {}
         self._vectors: dict[str | None, tuple[list[int], NDArray[np.float32]]] = {}
 
     def link(self, name: str, kind: str | None = None) -> Link:
@@ -120,19 +122,27 @@ class EntityLinker:
     def _similar(self, wanted: str, kind: str | None) -> tuple[tuple[Node, float], ...]:
         from rapidfuzz import fuzz, process
 
+        names, numbers = self._spellings(kind)
+        cutoff = 100 * self._candidate
+        found = process.extract(_sorted(wanted), names, scorer=fuzz.ratio, limit=CANDIDATES * 3, score_cutoff=cutoff)
         best: dict[Node, float] = {}
-        for table in (self._names, self._aliases):
-            found = process.extract(
-                wanted,
-                table.keys(),
-                scorer=fuzz.token_sort_ratio,
-                limit=CANDIDATES * 3,
-                score_cutoff=100 * self._candidate,
-            )
-            for name, score, _ in found:
-                for node in self._of_kind(table[name], kind)[:1]:
-                    best[node] = max(best.get(node, 0.0), score / 100)
+        for _, score, place in found:
+            node = self._nodes[numbers[place]]
+            best[node] = max(best.get(node, 0.0), score / 100)
         return tuple(sorted(best.items(), key=lambda item: (-item[1], item[0].id))[:CANDIDATES])
+
+    def _spellings(self, kind: str | None) -> tuple[list[str], list[int]]:
+        """Names and aliases of a type with their words sorted, and the node of each."""
+        if kind not in self._sorted_names:
+            names, numbers = [], []
+            for table in (self._names, self._aliases):
+                for name, entries in table.items():
+                    nodes = [number for number in entries if kind is None or self._nodes[number].type == kind]
+                    if nodes:
+                        names.append(_sorted(name))
+                        numbers.append(max(nodes, key=lambda number: self._degrees[number]))
+            self._sorted_names[kind] = (names, numbers)
+        return self._sorted_names[kind]
 
     def _near_in_meaning(self, name: str, kind: str | None) -> tuple[tuple[Node, float], ...]:
         assert self._encode is not None
@@ -148,6 +158,10 @@ class EntityLinker:
 def key(name: str) -> str:
     """The name as it is compared: folded words in the singular, without punctuation."""
     return " ".join(_word(word) for word in re.findall(r"[^\W_]+", name))
+
+
+def _sorted(name: str) -> str:
+    return " ".join(sorted(name.split()))
 
 
 @lru_cache(maxsize=200_000)

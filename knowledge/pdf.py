@@ -63,7 +63,7 @@ def pdf_passages(
         raise KnowledgeError("no text layer: a scan?", where=str(path), remedy="run OCR first, e.g. ocrmypdf")
     texts = [_markdown(page, median(sizes)) for page in pages]
     figures = [] if figures_dir is None else list(_figures(reader, pages, path, figures_dir, licence, on_error))
-    title = str((reader.metadata or {}).get("/Title") or "").strip() or path.stem.replace("_", " ")
+    title = (reader.metadata.title if reader.metadata else "") or path.stem.replace("_", " ")
     chunks = chunk_markdown("\n\n".join(texts), window=window, overlap=overlap)
     plain = [_squeezed(text) for text in texts]
     page = 0

@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 from cases.errors import KnowledgeError
@@ -48,7 +49,12 @@ def _of_article(node: ElementTree.Element, licence: str, window: int, overlap: i
         return
     title_node = node.find(".//ArticleTitle")
     title = _inner(title_node) if title_node is not None else ""
-    facts = {"title": title, "source": f"{PUBMED_URL}{pmid}/", "licence": licence, "published": _published(node)}
+    facts: dict[str, Any] = {
+        "title": title,
+        "source": f"{PUBMED_URL}{pmid}/",
+        "licence": licence,
+        "published": _published(node),
+    }
     is_retracted = any(
         kind.text == "Retracted Publication" for kind in node.iterfind(".//PublicationType")
     ) or any(note.get("RefType") == "RetractionIn" for note in node.iterfind(".//CommentsCorrections"))  # fmt: skip

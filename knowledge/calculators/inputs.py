@@ -1,5 +1,7 @@
 """The inputs that several calculators share, with the names that notes and data sets give them."""
 
+from collections.abc import Mapping
+
 from knowledge.calculators.calculator import CHOICE, FLAG, Input
 
 AGE = Input("age", "age", "Age.", low=0, high=120)
@@ -56,7 +58,7 @@ def yes_no(name: str, description: str, *aliases: str) -> Input:
     return Input(name, FLAG, description, aliases)
 
 
-def one_of(name: str, description: str, choices: dict[str, tuple[str, ...]], *aliases: str) -> Input:
+def one_of(name: str, description: str, choices: Mapping[str, tuple[str, ...]], *aliases: str) -> Input:
     """A criterion with named grades, each with its other spellings."""
     return Input(name, CHOICE, description, aliases, choices)
 
