@@ -74,7 +74,8 @@ def test_help_is_instant_and_loads_nothing_heavy():
 @pytest.mark.parametrize(
     "command",
     ["demo", "adjudicate", "evaluate", "compare", "benchmarks", "trajectories list", "trajectories export",
-     "models pull", "doctor", "systems check", "serve-model", "index search", "cases show", "train sft", "settings"],
+     "models pull", "doctor", "systems check", "serve-model", "index search", "cases show", "train sft",
+     "train grpo", "train register", "settings"],
 )  # fmt: skip
 def test_every_command_has_help(command):
     result = RUN.invoke(app, [*command.split(), "--help"])
