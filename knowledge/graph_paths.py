@@ -69,7 +69,7 @@ def simple_paths(
     allowed = None if relations is None else graph.edges_of(relations)
     to_end = _unseen(graph, end)
     frontier = np.array([end], dtype=np.int32)
-    for depth in range(1, max_hops + 1):
+    for depth in range(1, max_hops):
         frontier = _widen(graph, frontier, to_end, depth, allowed)
     found: list[Path] = []
     for length in range(1, max_hops + 1):

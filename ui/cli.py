@@ -19,6 +19,8 @@ from ui.commands import (
     doctor,
     evaluate,
     index,
+    judge,
+    knowledge,
     models,
     serve_model,
     settings,
@@ -79,12 +81,15 @@ app.command("demo")(demo.demo)
 app.command("adjudicate")(adjudicate.adjudicate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
+app.command("judge")(judge.judge)
 app.command("benchmarks")(evaluate.benchmarks)
 app.add_typer(audit.app, name="audit")
 app.add_typer(trajectories.app, name="trajectories")
 app.add_typer(models.app, name="models")
 app.add_typer(index.app, name="index")
 app.add_typer(cases.app, name="cases")
+app.add_typer(knowledge.app, name="knowledge")
+app.command("calculate")(knowledge.calculate)
 app.add_typer(systems.app, name="systems")
 app.add_typer(train.app, name="train")
 app.command("serve-model")(serve_model.serve_model)
