@@ -83,3 +83,11 @@ class TrainingError(WardroundError):
 
 class EvaluationError(WardroundError):
     """A benchmark, metric or comparison that would not mean anything."""
+
+
+class JudgeIsPolicy(EvaluationError):
+    """A model that was to judge its own answers."""
+
+
+class JudgeNotCalibrated(EvaluationError):
+    """A judge whose agreement with people is below what a report needs."""

@@ -193,15 +193,47 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def cohen_kappa(a: Sequence, b: Sequence) -> float:
-    """Agreement of two raters beyond chance (Cohen 1960). Two raters who give every item the same one rating: 1."""
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p values in the order given: controls the false discovery rate (Benjamini and Hochberg 1995)."""
+    if not p_values:
+        return []
+    from scipy.stats import false_discovery_control
+
+    return [float(p) for p in false_discovery_control(p_values, method="bh")]
+
+
+CORRECTIONS: dict[str, Callable[[Sequence[float]], list[float]]] = {
+    "holm": holm,
+    "benjamini_hochberg": benjamini_hochberg,
+    "none": list,
+}
+"""How p values of several comparisons are adjusted, by name."""
+
+
+def cohen_kappa(a: Sequence, b: Sequence, weights: Literal["linear", "quadratic"] | None = None) -> float:
+    """Agreement of two raters beyond chance (Cohen 1960); `weights` count near misses on ordered scales (Cohen 1968).
+
+    Two raters who give every item the same one rating: 1.
+    """
     if len(a) != len(b) or not a:
         raise EvaluationError("two raters must rate the same items, at least one", remedy="pair the ratings by item")
     if len({*a, *b}) == 1:
         return 1.0
     from sklearn.metrics import cohen_kappa_score
 
-    return float(cohen_kappa_score(list(a), list(b)))
+    return float(cohen_kappa_score(list(a), list(b), weights=weights))
+
+
+def kappa_interval(
+    a: Sequence, b: Sequence, weights: Literal["linear", "quadratic"] | None = None, *, seed: int = 0
+) -> Interval:
+    """Kappa with its percentile bootstrap interval over the items (1,000 resamples)."""
+    value = cohen_kappa(a, b, weights)
+    if len(a) < 2:
+        return Interval(value=value, low=-1.0, high=1.0, n=len(a))
+    pairs = list(zip(a, b, strict=True))
+    found = bootstrap(pairs, lambda some: cohen_kappa([x for x, _ in some], [y for _, y in some], weights), seed=seed)
+    return found.model_copy(update={"value": value})
 
 
 def _resampled_means(scores: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
