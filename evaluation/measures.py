@@ -1,6 +1,6 @@
 """The measures that a benchmark names in its file, over all items of a run: from results to one number each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cases.case import Case
@@ -32,7 +32,30 @@ def measure(names: Sequence[str], cases: Sequence[Case], items: "Sequence[ItemRe
             known = ", ".join(["accuracy", "credit", *MEASURES])
             raise EvaluationError(f"no measure is called {name!r}", remedy=f"one of: {known}") from None
         found |= compute(cases, items)
-    return found
+    return found | lenient(cases, items)
+
+
+def lenient(cases: Sequence[Case], items: "Sequence[ItemResult]") -> Measured:
+    """What unread replies would earn if each got the option that its text is most like (MedEvalKit's fallback).
+
+    Reported beside the strict accuracy where replies went unread, never instead: `lenient_credited` of them were right
+    by likeness. Nothing for a run in which every reply was read.
+    """
+    unread = [(case, item) for case, item in zip(cases, items, strict=True) if item.is_unread and case.options]
+    if not unread:
+        return {}
+    credited = sum(nearest_option(item.reply, case.options or {}) == item.gold for case, item in unread if item.reply)
+    right = sum(item.is_correct for item in items)
+    return {"lenient_accuracy": (right + credited) / len(items), "lenient_credited": float(credited)}
+
+
+def nearest_option(reply: str, options: Mapping[str, str]) -> str | None:
+    """The label of the option whose text the reply is most like by edit distance; None for an empty reply."""
+    from rapidfuzz.fuzz import ratio
+
+    if not reply.strip():
+        return None
+    return max(options, key=lambda label: ratio(reply.casefold(), options[label].casefold()))
 
 
 def _read(items: "Sequence[ItemResult]") -> list[str | None]:

@@ -30,6 +30,7 @@ from evaluation.metrics import (
     valid_accuracy,
     weighted_f1,
 )
+from evaluation.report import ItemResult
 from evaluation.scoring import score
 
 
@@ -233,3 +234,17 @@ def test_masks_overlap_by_iou_and_dice_in_two_and_three_dimensions():
 def test_a_measure_that_does_not_exist_is_named_with_those_that_do():
     with pytest.raises(EvaluationError, match="macro_f1"):
         measure(["f1_macro"], [], [])
+
+
+def test_the_nearest_option_is_credited_beside_the_strict_score_and_never_in_it():
+    options = {"A": "Aspirin", "B": "Biopsy"}
+    cases = [Case(id=str(i), question="?", options=options, gold=Gold(label="B")) for i in range(4)]
+    told = {"case_hash": "", "gold": "B", "credit": 0, "outcome": "answered"}
+    items = [
+        ItemResult(case_id="0", answer="B", is_correct=True, is_read=True, reply="B", **told),
+        ItemResult(case_id="1", answer=None, is_correct=False, is_read=False, reply="a biopsie", **told),
+        ItemResult(case_id="2", answer=None, is_correct=False, is_read=False, reply="asprin", **told),
+        ItemResult(case_id="3", answer=None, is_correct=False, is_read=False, reply="", **told),
+    ]
+    assert measure(["accuracy"], cases, items) == {"lenient_accuracy": 0.5, "lenient_credited": 1}
+    assert measure(["accuracy"], cases[:1], items[:1]) == {}
