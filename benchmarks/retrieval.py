@@ -1,13 +1,18 @@
-"""Ranking quality of words, meaning and both on a BEIR folder: nDCG@10, recall@10, recall@100, MRR, differences.
+"""Ranking quality on two sets in one run: BM25, dense, hybrid, + reranking, + rewriting, with paired differences.
 
-    python benchmarks/retrieval.py                                # ../shared/data/retrieval/bioasq_pubmedqa
-    python benchmarks/retrieval.py --data FOLDER --out FILE.md    # any folder with corpus, queries and qrels
+    python benchmarks/retrieval.py                                    # both sets of ../shared/data
+    python benchmarks/retrieval.py --limit 50 --set medpix            # a quick look
+    python benchmarks/retrieval.py --data FOLDER                      # any BEIR folder instead
+    python benchmarks/retrieval.py --rewrite-model embedded --rewrite-limit 60 --ways hyde lamer
 
 Intervals are 95 % percentile bootstrap over queries; a difference is paired by query. The control row ranks the same
-lists with the passages' identities shuffled: it must fall to chance.
+lists with the passages' identities shuffled: it must fall to chance. Long documents are searched in windows of 128
+words and ranked by their best one. Rewriting by feedback needs no model; the others ask `--rewrite-model` and are
+compared on the first `--rewrite-limit` queries only.
 """
 
 import argparse
+import asyncio
 import json
 import os
 import platform
@@ -16,26 +21,32 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder: this file has a room's name
 
+import numpy as np
+
+from cases.evidence import Passage
 from cases.settings import load_settings
 from evaluation.metrics import ndcg, recall, reciprocal_rank
-from evaluation.statistics import bootstrap_mean, paired_bootstrap
-from knowledge.corpora import read_passages
+from evaluation.statistics import PairedComparison, bootstrap_mean, paired_bootstrap
+from knowledge.chunking import chunk_text
+from retrieval.build import build_index
 from retrieval.encoders import open_encoder
-from retrieval.search import Searcher, build_index
+from retrieval.queries import Query
+from retrieval.rerank import LateInteraction, maxsim
+from retrieval.rewriting import Rewriting, asking, rewrite, with_feedback
+from retrieval.search import Searcher
 
 ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT.parent / "shared" / "data" / "retrieval" / "bioasq_pubmedqa"
-SYSTEMS: dict[str, dict[str, float]] = {
-    "BM25": {"dense": 0.0, "lexical": 1.0},
-    "dense": {"dense": 1.0, "lexical": 0.0},
-    "hybrid": {"dense": 1.0, "lexical": 1.0},
-}
+DATA = ROOT.parent / "shared" / "data"
+DEPTH = 300
+"""Passages per retriever: enough for 100 documents when several windows of one are found."""
+Rankings = list[list[str]]
 Metric = Callable[[Sequence[str], Mapping[str, float]], float]
 METRICS: dict[str, Metric] = {
     "nDCG@10": lambda ranking, relevant: ndcg(ranking, relevant, 10),
@@ -43,94 +54,212 @@ METRICS: dict[str, Metric] = {
     "recall@100": lambda ranking, relevant: recall(ranking, relevant, 100),
     "MRR": lambda ranking, relevant: reciprocal_rank(ranking, relevant),
 }
+PARTS = {"BM25": (0.0, 1.0), "dense": (1.0, 0.0), "hybrid": (1.0, 1.0)}
+"""Weights of the dense and the lexical ranking."""
+
+
+class Collection(NamedTuple):
+    """Queries with their relevant documents, and the documents."""
+
+    name: str
+    documents: list[dict]
+    queries: list[tuple[str, str]]
+    relevant: dict[str, dict[str, float]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=DATA, help="a BEIR folder")
+    parser.add_argument("--set", choices=("bioasq", "medpix", "all"), default="all")
+    parser.add_argument("--data", type=Path, help="a BEIR folder instead of the two sets")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "retrieval.md")
     parser.add_argument("--encoder", default="all-minilm-l6-v2", help="folder below the models' folder, path or hub id")
-    parser.add_argument("--index", type=Path, help="keep the index here (an unchanged one is not embedded again)")
-    parser.add_argument("--limit", type=int, help="only the first queries")
+    parser.add_argument("--index", type=Path, help="keep indexes here (unchanged texts are not embedded again)")
+    parser.add_argument("--limit", type=int, help="only so many queries of each set")
+    parser.add_argument("--no-rerank", action="store_true", help="leave the late interaction out")
+    parser.add_argument("--rewrite-model", help="spec string of a chat model that rewrites queries")
+    parser.add_argument("--rewrite-limit", type=int, default=60)
+    parser.add_argument("--ways", nargs="+", default=["hyde", "query2doc", "lamer", "hypotheses"])
     arguments = parser.parse_args()
-    models_dir = load_settings().models_dir
-
-    relevant = read_qrels(arguments.data / "qrels.tsv")
-    queries = [row for row in read_jsonl(arguments.data / "queries.jsonl") if row["_id"] in relevant][: arguments.limit]
+    pages = []
     with tempfile.TemporaryDirectory() as folder:
-        index_dir = arguments.index or Path(folder) / "index"
-        encoder = open_encoder(models_dir, arguments.encoder)
-        began = time.perf_counter()
-        manifest = build_index(read_passages(arguments.data), index_dir, models_dir, encoder=encoder, progress=show)
-        build_s = time.perf_counter() - began
-        searcher = Searcher.open(index_dir, models_dir, encoder=encoder)
-        began = time.perf_counter()
-        runs = {name: [rank(searcher, row["text"], weights) for row in queries] for name, weights in SYSTEMS.items()}
-        search_ms = (time.perf_counter() - began) * 1000 / (len(queries) * len(SYSTEMS))
-        runs["hybrid, shuffled"] = shuffled(runs["hybrid"], [str(name) for name in searcher.store.ids], seed=20260612)
-        text = report(arguments.data.name, queries, relevant, runs)
-        text += (
-            f"\nCorpus {manifest.count} passages, {len(queries)} queries; index {manifest.bytes / 1e6:.1f} MB, "
-            f"built in {build_s:.0f} s; {search_ms:.0f} ms per query with the query's embedding.\n"
-            f"\nCommand: `python benchmarks/retrieval.py`; encoder {encoder.name}@{encoder.revision}; {machine()}\n"
-        )
+        for collection in collections(arguments):
+            pages.append(measure(collection, arguments, (arguments.index or Path(folder)) / collection.name))
+    command = " ".join(["python benchmarks/retrieval.py", *sys.argv[1:]])
+    text = "\n".join(["# Retrieval", "", *pages, f"Command: `{command}`; {machine()}", ""])
     print(text)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(text, encoding="utf-8")
 
 
-def rank(searcher: Searcher, query: str, weights: dict[str, float]) -> list[str]:
-    """Ids of the best 100 passages under those weights."""
-    settings = searcher.settings.model_copy(update={"weights": weights})
-    one = Searcher(searcher.store, searcher.dense, searcher.lexical, searcher.encoder, searcher.manifest, settings)
-    ranked, _ = one.ranking(query, depth=100)
-    return [searcher.store.ids[number] for number, score in ranked if score > 0][:100]
+def collections(arguments: argparse.Namespace) -> Iterator[Collection]:
+    if arguments.data:
+        yield beir(arguments.data, arguments.limit)
+        return
+    if arguments.set in ("bioasq", "all"):
+        yield beir(DATA / "retrieval" / "bioasq_pubmedqa", arguments.limit)
+    if arguments.set in ("medpix", "all"):
+        folder = DATA / "multimodal" / "medpix"
+        relevant = read_qrels(folder / "qrels_case_to_topic.tsv")
+        queries = [(row["id"], row["question"]) for row in read_jsonl(folder / "cases.jsonl") if row["id"] in relevant]
+        yield Collection(
+            "medpix_case_to_topic", read_jsonl(folder / "topics_corpus.jsonl"), queries[: arguments.limit], relevant
+        )
 
 
-def shuffled(rankings: list[list[str]], ids: list[str], seed: int) -> list[list[str]]:
-    """The same rankings after a random permutation of which passage is which."""
+def beir(folder: Path, limit: int | None) -> Collection:
+    relevant = read_qrels(folder / "qrels.tsv")
+    queries = [(row["_id"], row["text"]) for row in read_jsonl(folder / "queries.jsonl") if row["_id"] in relevant]
+    return Collection(folder.name, read_jsonl(folder / "corpus.jsonl"), queries[:limit], relevant)
+
+
+def measure(collection: Collection, arguments: argparse.Namespace, index_dir: Path) -> str:
+    settings = load_settings()
+    encoder = open_encoder(settings.models_dir, arguments.encoder)
+    began = time.perf_counter()
+    passages = [passage for row in collection.documents for passage in windows(row)]
+    manifest = build_index(passages, index_dir, settings.models_dir, encoder=encoder, progress=show)
+    build_s = time.perf_counter() - began
+    searcher = Searcher.open(index_dir, settings.models_dir, encoder=encoder)
+    texts = [text for _, text in collection.queries]
+    runs: dict[str, Rankings] = {}
+    took: dict[str, float] = {}
+
+    def run(name: str, queries: Sequence[str | Query], one: Searcher) -> None:
+        started = time.perf_counter()
+        runs[name] = [documents_of(one, query) for query in queries]
+        took[name] = (time.perf_counter() - started) * 1000 / max(1, len(queries))
+        print(f"{collection.name}: {name} done, {took[name]:.0f} ms per query", flush=True)
+
+    for name, (dense, lexical) in PARTS.items():
+        run(name, texts, searcher.having(weights={"dense": dense, "lexical": lexical}))
+    if not arguments.no_rerank:
+        run("hybrid + rerank", texts, searcher.having(reranker=Remembering(encoder), reranked=30))
+    run("hybrid + feedback", [with_feedback(text, searcher) for text in texts], searcher)
+    ids = sorted({name for ranking in runs["hybrid"] for name in ranking} | {r["_id"] for r in collection.documents})
+    runs["hybrid, shuffled"] = shuffled(runs["hybrid"], ids, seed=20260612)
+    page = report(collection, runs)
+    if arguments.rewrite_model:
+        page += rewritten(collection, arguments, searcher, runs["hybrid"])
+    timing = ", ".join(f"{name} {milliseconds:.0f}" for name, milliseconds in took.items())
+    return page + (
+        f"\n{len(collection.documents)} documents in {manifest.count} windows, {len(texts)} queries; index "
+        f"{manifest.bytes / 1e6:.1f} MB, built in {build_s:.0f} s; ms per query with its embedding: {timing}; "
+        f"encoder {encoder.name}@{encoder.revision}.\n"
+    )
+
+
+def windows(row: dict) -> Iterator[Passage]:
+    """A document as passages `ID#n` of at most 128 words; the title stands on each."""
+    title = row.get("title") or ""
+    for number, chunk in enumerate(chunk_text(row["text"] or title)):
+        yield Passage(id=f"{row['_id']}#{number}", title=title, text=chunk.text)
+
+
+def documents_of(searcher: Searcher, query: str | Query) -> list[str]:
+    """Ids of the best 100 documents, each at the rank of its best window."""
+    ranked, _ = searcher.ranking(query, depth=DEPTH)
+    ids = searcher.store.ids_of([number for number, score in ranked if score > 0])
+    return list(dict.fromkeys(name.rpartition("#")[0] for name in ids))[:100]
+
+
+class Remembering(LateInteraction):
+    """Late interaction that encodes each passage once for all queries (half precision)."""
+
+    def __init__(self, encoder: object):
+        super().__init__(encoder)  # type: ignore[arg-type]
+        self._known: dict[str, np.ndarray] = {}
+
+    def scores(self, query: str, texts: Sequence[str]) -> np.ndarray:
+        new = sorted({text for text in texts if text not in self._known}, key=len)
+        for text, vectors in zip(new, self.token_vectors(new), strict=True):
+            self._known[text] = vectors.astype(np.float16)
+        asked = self.token_vectors([query], is_query=True)[0]
+        found = [self._known[text].astype(np.float32) for text in texts]
+        return np.asarray([maxsim(asked, text) / max(1, len(asked)) for text in found], dtype=np.float32)
+
+
+def rewritten(collection: Collection, arguments: argparse.Namespace, searcher: Searcher, hybrid: Rankings) -> str:
+    """Rows of the model's rewritings on the first queries, each paired with the hybrid on the same ones."""
+    from models.specs import open_chat_model
+
+    ask = asking(open_chat_model(arguments.rewrite_model, load_settings()), max_tokens=160)
+    chosen = collection.queries[: arguments.rewrite_limit]
+
+    async def all_of(way: str) -> list[Query]:
+        return [await rewrite(text, way, ask, searcher=searcher) for _, text in chosen]
+
+    runs = {"hybrid": hybrid[: len(chosen)]}
+    for way in arguments.ways:
+        queries = asyncio.run(all_of(Rewriting(way)))
+        runs[f"hybrid + {way}"] = [documents_of(searcher, query) for query in queries]
+    title = f"\n### Rewritten by {arguments.rewrite_model}, first {len(chosen)} queries\n\n"
+    few = collection._replace(queries=chosen)
+    scores = scored(few, runs)
+    return title + table(scores) + differences(scores, [(name, "hybrid") for name in runs if name != "hybrid"])
+
+
+def shuffled(rankings: Rankings, ids: list[str], seed: int) -> Rankings:
+    """The same rankings after a random permutation of which document is which."""
     others = ids.copy()
     random.Random(seed).shuffle(others)
     renamed = dict(zip(ids, others, strict=True))
     return [[renamed[name] for name in ranking] for ranking in rankings]
 
 
-def report(
-    name: str, queries: list[dict], relevant: Mapping[str, Mapping[str, float]], runs: Mapping[str, list[list[str]]]
-) -> str:
-    scores = {
+def scored(collection: Collection, runs: Mapping[str, Rankings]) -> dict[str, dict[str, list[float]]]:
+    """System -> metric -> one value per query."""
+    return {
         system: {
-            metric: [measure(ranking, relevant[row["_id"]]) for row, ranking in zip(queries, rankings, strict=True)]
-            for metric, measure in METRICS.items()
+            metric: [value(ranking, collection.relevant[name]) for (name, _), ranking in zip(
+                collection.queries, rankings, strict=True
+            )]
+            for metric, value in METRICS.items()
         }
         for system, rankings in runs.items()
-    }
-    lines = [
-        f"# Retrieval on {name}",
-        "",
-        "| system | " + " | ".join(METRICS) + " |",
-        "|---" * (len(METRICS) + 1) + "|",
-    ]
+    }  # fmt: skip
+
+
+def report(collection: Collection, runs: Mapping[str, Rankings]) -> str:
+    scores = scored(collection, runs)
+    pairs = [("hybrid", "BM25"), ("hybrid", "dense")]
+    pairs += [(name, "hybrid") for name in runs if name.startswith("hybrid +")]
+    return f"## {collection.name}\n\n" + table(scores) + differences(scores, pairs) + "\n" + verdict(scores) + "\n"
+
+
+def table(scores: Mapping[str, Mapping[str, list[float]]]) -> str:
+    lines = ["| system | " + " | ".join(METRICS) + " |", "|---" * (len(METRICS) + 1) + "|"]
     for system, values in scores.items():
         cells = [interval(bootstrap_mean(values[metric], seed=1)) for metric in METRICS]
         lines.append(f"| {system} | " + " | ".join(cells) + " |")
-    lines += ["", "Paired difference by query (95 % interval):", ""]
-    lines += ["| difference | " + " | ".join(METRICS) + " |", "|---" * (len(METRICS) + 1) + "|"]
-    for other in ("BM25", "dense"):
-        cells = [
-            interval(paired_bootstrap(scores["hybrid"][metric], scores[other][metric], seed=1).difference, signed=True)
-            for metric in METRICS
-        ]
-        lines.append(f"| hybrid - {other} | " + " | ".join(cells) + " |")
-    kinds = sorted({row.get("type", "all") for row in queries})
-    if len(kinds) > 1:
-        lines += ["", "nDCG@10 by kind of query:", "", "| kind | n | " + " | ".join(SYSTEMS) + " |"]
-        lines.append("|---" * (len(SYSTEMS) + 2) + "|")
-        for kind in kinds:
-            chosen = [number for number, row in enumerate(queries) if row.get("type") == kind]
-            means = [sum(scores[system]["nDCG@10"][n] for n in chosen) / len(chosen) for system in SYSTEMS]
-            lines.append(f"| {kind} | {len(chosen)} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
     return "\n".join(lines) + "\n"
+
+
+def differences(scores: Mapping[str, Mapping[str, list[float]]], pairs: list[tuple[str, str]]) -> str:
+    lines = ["", "Paired difference by query (95 % interval):", ""]
+    lines += ["| difference | " + " | ".join(METRICS) + " |", "|---" * (len(METRICS) + 1) + "|"]
+    for one, other in pairs:
+        cells = [interval(compared(scores, one, other, metric).difference, signed=True) for metric in METRICS]
+        lines.append(f"| {one} - {other} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def verdict(scores: Mapping[str, Mapping[str, list[float]]]) -> str:
+    """Whether the hybrid beats both of its parts, metric by metric: a win needs an interval above zero."""
+    outcomes = {
+        metric: {part: compared(scores, "hybrid", part, metric).outcome for part in ("BM25", "dense")}
+        for metric in METRICS
+    }
+    won = [metric for metric, found in outcomes.items() if set(found.values()) == {"win"}]
+    said = [f"The hybrid beats both of its parts on {', '.join(won)}." if won else "The hybrid beats both on nothing."]
+    for metric, found in outcomes.items():
+        if metric not in won:
+            words = {"win": "beats", "tie": "is not told apart from", "loss": "loses to"}
+            said.append(f"On {metric} it " + " and ".join(f"{words[o]} {part}" for part, o in found.items()) + ".")
+    return " ".join(said)
+
+
+def compared(scores: Mapping, one: str, other: str, metric: str) -> PairedComparison:
+    return paired_bootstrap(scores[one][metric], scores[other][metric], seed=1)
 
 
 def interval(value: object, *, signed: bool = False) -> str:

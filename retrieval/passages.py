@@ -46,6 +46,10 @@ class PassageStore:
         """The id of every passage, in order."""
         return [name.decode() for name in self._arrays["ids"]]
 
+    def ids_of(self, numbers: Sequence[int]) -> list[str]:
+        """The ids of those numbers, in that order."""
+        return [self._arrays["ids"][number].decode() for number in numbers]
+
     @classmethod
     def write(cls, passages: Iterable[Passage], folder: Path) -> tuple["PassageStore", str]:
         """The store, and the SHA-256 over its lines. Raises SearchIndexError for an empty corpus or a repeated id."""
