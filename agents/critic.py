@@ -17,6 +17,8 @@ from retrieval.citations import verify
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w]*\d)")
 RESTATED = 85
 """Token-set similarity (0-100) from which two rationales count as one text. Inferred."""
+BORROWED = 0.75
+"""Share of a finding's words that one passage must have for the finding to count as taken from it. Inferred."""
 SURE = 0.97
 """Mean probability from which a panel without an alternative counts as closed. Inferred."""
 
@@ -43,6 +45,7 @@ def review_final(case: Case, final: Opinion, evidence: Sequence[Evidence]) -> tu
 
 def _notes_on(who: str, opinion: Opinion, case: Case, evidence: Sequence[Evidence]) -> list[CriticNote]:
     notes = _citation_notes(who, opinion, evidence) + _number_notes(who, opinion, case, evidence)
+    notes += _borrowed_findings(who, opinion, case, evidence)
     if opinion.parse_route == "probabilities!=form":
         message = f"{who} argues in writing for another option than {opinion.answer}, which its probabilities favour."
         notes.append(CriticNote(kind="contradiction", message=message))
@@ -92,6 +95,29 @@ def _number_notes(who: str, opinion: Opinion, case: Case, evidence: Sequence[Evi
         return []
     message = f"{who} states {', '.join(odd)}, which neither the case nor the evidence contains."
     return [CriticNote(kind="contradiction", message=message)]
+
+
+def _borrowed_findings(who: str, opinion: Opinion, case: Case, evidence: Sequence[Evidence]) -> list[CriticNote]:
+    """Findings whose words a source has and the case has not: what a book says was taken for what the patient has."""
+    said = _stems(prompts.case_text(case))
+    passages = [_stems(f"{piece.title} {piece.text}") for piece in evidence if piece.kind == "passage"]
+    borrowed = []
+    for finding in opinion.findings:
+        words = _stems(finding)
+        if len(words) < 2 or len(words & said) * 2 >= len(words):
+            continue
+        if any(len(words & passage) >= BORROWED * len(words) for passage in passages):
+            borrowed.append(finding)
+    if not borrowed:
+        return []
+    listed = "; ".join(f"'{finding}'" for finding in borrowed)
+    message = f"{who} lists as findings what a source says and the case does not: {listed}."
+    return [CriticNote(kind="contradiction", message=message)]
+
+
+def _stems(text: str) -> set[str]:
+    """First five letters of each word of four letters or more: enough to meet inflected forms."""
+    return {word[:5] for word in re.findall(r"[^\W\d_]{4,}", text.casefold())}
 
 
 def _anchoring(opinions: Sequence[Opinion], first: Opinion | None) -> list[CriticNote]:

@@ -44,6 +44,22 @@ def test_numbers_that_nobody_gave_are_noted_and_given_ones_are_not():
     assert kinds(opinion(findings=("pulse 140",))) == ["contradiction"]
 
 
+def test_a_finding_that_only_a_source_has_is_told_from_one_that_the_case_has():
+    source = Evidence(id="p2", text="Persistent positive CSF cultures and worsening pleocytosis call for new imaging.")
+    patient = case().model_copy(update={"context": "A woman with purulent nasal discharge and facial pressure."})
+
+    def noted(*findings: str, evidence=(source,)) -> list[str]:
+        return [note.message for note in critic.review(patient, [opinion(findings=findings)], evidence)]
+
+    messages = noted("persistent positive CSF cultures", "facial pressure", "purulent discharges")
+    assert len(messages) == 1
+    assert "'persistent positive CSF cultures'" in messages[0]
+    assert "facial" not in messages[0]
+    assert noted("chronic inflammation of the sinuses") == []
+    reading = source.model_copy(update={"kind": "image_case"})
+    assert noted("persistent positive CSF cultures", evidence=(reading,)) == []
+
+
 def test_one_text_from_everyone_who_shares_the_first_view_is_anchoring():
     same = [
         opinion(rationale="Fever and cough suggest pneumonia."),
