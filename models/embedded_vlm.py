@@ -248,7 +248,7 @@ def describe(network: VisionLanguage, embedded: Any) -> str:
     Chosen by likelihood, not written freely: a language model of this size sometimes runs on in syllables.
     """
     text = "finding: "
-    candidates = FINDINGS.keys()
+    candidates = tuple(FINDINGS)
     while candidates:
         texts = [text + words for words in candidates]
         scores = network.log_probabilities(embedded, texts)
