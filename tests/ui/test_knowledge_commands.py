@@ -59,6 +59,14 @@ def test_paths_and_links_over_the_sample_graph():
     assert "no entity" in said("knowledge", "paths", "xyzzy", "gout", code=2)
 
 
+def test_drugs_are_read_from_names_and_from_a_text():
+    text = said("knowledge", "drugs", "warfarin", "ibuprofen", "unobtainium")
+    assert text.startswith("major: warfarin and ibuprofen: bleeding")
+    assert "ibuprofen oral 3200 mg per day" in text
+    assert "not in the table: unobtainium" in text
+    assert "contraindicated" in said("knowledge", "drugs", "--text", "On sildenafil; given nitroglycerin.")
+
+
 @pytest.mark.slow
 def test_findings_give_a_differential():
     text = said("knowledge", "differential", "Ectopia lentis", "HP:0001166", "Aortic root aneurysm", "-k", "5")

@@ -182,6 +182,34 @@ def differential(
         typer.echo(f"      {told}{against}")
 
 
+@app.command("drugs")
+def drugs(
+    names: Annotated[list[str], typer.Argument(help="Drugs, or one text that names them with --text.")],
+    in_text: Annotated[bool, typer.Option("--text", help="Find the drugs in a text.")] = False,
+) -> None:
+    """Known dangerous interactions between drugs, the worst first, and their dose ceilings."""
+    from cases.errors import KnowledgeError
+    from knowledge.drug_safety import ceilings, drugs_named, interactions
+
+    listed = [name for text in names for name in drugs_named(text)] if in_text else names
+    report = interactions(listed)
+    for item in report.found:
+        typer.echo(f"{item.severity}: {item.drugs[0]} and {item.drugs[1]}: {item.effect} ({item.mechanism})")
+        typer.echo(f"  do: {item.action}\n  source: {item.source}")
+    if not report.found:
+        typer.echo("no interaction of the small table; that does not mean that there is none")
+    for name in listed:
+        try:
+            found = ceilings(name)
+        except KnowledgeError:
+            continue
+        for item in found:
+            note = f" ({item.note})" if item.note else ""
+            typer.echo(f"at most: {item.drug} {item.route} {item.max_mg:g} mg per {item.per}{item.ages}{note}")
+    if report.unknown:
+        typer.echo(f"not in the table: {', '.join(report.unknown)}")
+
+
 def _graph(paths: list[Path] | None) -> "KnowledgeGraph":
     from knowledge.graph_files import read_graph, sample_graph
 
