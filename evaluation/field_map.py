@@ -84,14 +84,12 @@ def _case(row: Row, values: Mapping[str, Any], fields: FieldMap, task: TaskKind,
             task, gold = TaskKind.YES_NO, gold.model_copy(update={"text": (gold.text or "").strip().lower()})
         context = [str(pick(values, fields.context) or ""), *_series(values, fields.series)]
         modality = pick(values, fields.modality)
+        shown = fields.image_facts | ({"modality": str(modality)} if modality else {})
         media = [
             medium
             for name in fields.images
-            for medium in media_of_cell(
-                pick(values, name), folder / fields.image_folder, where=row.where,
-                **fields.image_facts | ({"modality": str(modality)} if modality else {}),
-            )
-        ]  # fmt: skip
+            for medium in media_of_cell(pick(values, name), folder / fields.image_folder, shown, where=row.where)
+        ]
         if task in (TaskKind.CHOICE, TaskKind.MULTI_CHOICE) and not options:
             task = TaskKind.SHORT
         values["_images"] = len(media)

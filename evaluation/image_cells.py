@@ -24,13 +24,16 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("wardround")) / "benchmark_images"
 
 
-def media_of_cell(cell: Any, folder: Path, *, cache: Path | None = None, where: str = "", **facts: Any) -> list[Media]:
+def media_of_cell(
+    cell: Any, folder: Path, facts: Mapping[str, str] | None = None, *, cache: Path | None = None, where: str = ""
+) -> list[Media]:
     """The images of a cell, in order; none for an empty one. Relative paths are below `folder`.
 
-    Raises EvaluationError for a file that is not there, or content that is no image.
+    `facts`: modality, body_region and view, the same for all. Raises EvaluationError for a file that is
+    not there, or content that is no image.
     """
     return [
-        Media(kind=kind_of_path(path), uri=str(path), **facts)
+        Media(kind=kind_of_path(path), uri=str(path), **(facts or {}))  # type: ignore[arg-type]
         for path in (_file_of(one, folder, cache or cache_folder(), where) for one in _single_cells(cell))
     ]
 

@@ -18,6 +18,7 @@ from evaluation.rows import read_rows
 
 TEMMED_TEST = "TestSet_VQA_ReportGeneration_Final.json"
 CHEST = {"modality": "X-ray", "body_region": "chest"}
+KNEE = {"modality": "MR", "body_region": "knee"}
 
 
 def temmed_questions(folder: Path, files: list[Path], facts: dict[str, Any]) -> Iterator[Case]:
@@ -116,8 +117,7 @@ def reasonknee(folder: Path, files: list[Path], facts: dict[str, Any]) -> Iterat
                     id="-".join([knee["patient_id"], knee["time"], knee["knee_side"], number]),
                     question=question,
                     task=TaskKind.COUNT,
-                    media=tuple(media_of_cell(knee["image_filepath"], root, where=row.where, modality="MR",
-                                              body_region="knee")),
+                    media=tuple(media_of_cell(knee["image_filepath"], root, KNEE, where=row.where)),
                     meta={"question": number, "side": knee["knee_side"]},
                     gold=Gold(
                         text=json.dumps(labels[number], ensure_ascii=False),
@@ -144,7 +144,7 @@ def _films(pair: dict[str, Any], folder: Path) -> tuple[Media, ...]:
     for name in (pair["historical_image_path"], pair["image_path"]):
         png = folder / "CheXpertPlus" / "PNG" / Path(name).with_suffix(".png")
         path = png if png.is_file() else folder / "CheXpertPlus" / name
-        found += media_of_cell(str(path), folder, where=name, **CHEST)
+        found += media_of_cell(str(path), folder, CHEST, where=name)
     earlier, current = found
     return earlier.model_copy(update={"prior_of": current.uri}), current
 

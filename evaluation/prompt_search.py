@@ -62,13 +62,13 @@ def draw_formats(n: int, seed: int = 0) -> list[PromptFormat]:
 
 
 async def search(
-    ask: Callable[[str], Awaitable[str | None]],
+    ask: Callable[[str, Case], Awaitable[str | None]],
     validation: Sequence[Case],
     test_ids: frozenset[str],
     n: int = 30,
     seed: int = 0,
 ) -> SearchResult:
-    """The format with which `ask` (prompt -> label or None) answers most validation cases; the first of equals.
+    """The format with which `ask` (prompt, case -> label or None) answers most validation cases; the first of equals.
 
     Raises EvaluationError when a validation case is also a test case, or has no gold label.
     """
@@ -80,7 +80,7 @@ async def search(
     best: SearchResult | None = None
     formats = draw_formats(n, seed)
     for candidate in formats:
-        replies = [await ask(candidate.render(case)) for case in validation]
+        replies = [await ask(candidate.render(case), case) for case in validation]
         right = [r == case.gold.label for r, case in zip(replies, validation, strict=True) if case.gold is not None]
         accuracy = sum(right) / len(right)
         if best is None or accuracy > best.accuracy:

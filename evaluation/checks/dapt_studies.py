@@ -46,14 +46,14 @@ async def _search(seen: Expectations) -> None:
     validation, test = _cases("v", 120), _cases("t", 400)
     ids = frozenset(case.id for case in test)
 
-    async def robust(prompt: str) -> str | None:
+    async def robust(prompt: str, case: Case) -> str | None:
         return _knows(prompt)
 
-    async def picky(prompt: str) -> str | None:
+    async def picky(prompt: str, case: Case) -> str | None:
         return _knows(prompt) if "(A) " in prompt else None
 
     async def scores(ask: Any, form: PromptFormat) -> list[float]:
-        return [float(await ask(form.render(c)) == (c.gold.label if c.gold else None)) for c in test]
+        return [float(await ask(form.render(c), c) == (c.gold.label if c.gold else None)) for c in test]
 
     own = await search(robust, validation, ids, n=30)
     usual = paired_bootstrap(await scores(picky, own.best), await scores(robust, own.best))

@@ -207,7 +207,7 @@ async def test_a_prompt_search_starts_from_the_plain_form_and_refuses_test_cases
     assert len(set(formats)) == 30
     case = Case(id="t", question="q", options={"A": "a", "B": "b"}, gold={"label": "A"})
 
-    async def ask(prompt):
+    async def ask(prompt, case):
         return "A" if "(A)" in prompt else None
 
     found = await search(ask, [case], frozenset())

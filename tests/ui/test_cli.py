@@ -296,6 +296,19 @@ def test_parts_of_a_run_merge_to_the_whole(home, script):
     assert "Items: 6." in merged.stdout
 
 
+def test_a_prompt_format_is_searched_on_one_half_and_compared_on_the_other(home):
+    rules = [
+        {"anywhere": r"\(A\) ", "probabilities": {"B": 0.9, "A": 0.1}},
+        {"probabilities": {"A": 0.9, "B": 0.1}},
+    ]
+    (home / "picky.json").write_text(json.dumps({"rules": rules}))
+    base = ["evaluate", "--benchmark", "medqa", "--model", "scripted:picky.json", "--out", "formats"]
+    result = RUN.invoke(app, [*base, "--formats", "12"])
+    assert result.exit_code == 0, result.output
+    assert "12 formats tried on 3 items" in (home / "formats" / "prompt_format.md").read_text()
+    assert RUN.invoke(app, [*base, "--formats", "12", "--arm", "gold-first"]).exit_code == 2
+
+
 def test_benchmarks_lists_each_with_its_licence_state():
     listed = RUN.invoke(app, ["benchmarks"]).stdout
     assert "medqa" in listed

@@ -1,4 +1,4 @@
-"""`wardround evaluate`, `wardround compare` and `wardround benchmarks`."""
+"""`wardround evaluate` and `wardround benchmarks`."""
 
 import asyncio
 from pathlib import Path
@@ -25,6 +25,10 @@ def evaluate(
     arm: Annotated[
         list[str] | None, typer.Option(help="Also run with one thing changed (repeatable; `list` shows all).")
     ] = None,
+    formats: Annotated[
+        int | None,
+        typer.Option(min=2, help="Search so many prompt formats for the bare model, on one half of the items."),
+    ] = None,
     shard: Annotated[str | None, typer.Option(help="One part of the cases, as 2/8.")] = None,
     merge: Annotated[bool, typer.Option("--merge", help="Put the finished parts in the folder together.")] = False,
     cost_cap: Annotated[float | None, typer.Option(min=0, help="Stop when the run has cost this much money.")] = None,
@@ -47,6 +51,10 @@ def evaluate(
         raise SettingsError("arms run on one whole benchmark", remedy="leave out --shard, --merge and `all`")
     if benchmark == "all" and (shard or merge):
         raise SettingsError("parts are of one benchmark", remedy="name it, or leave out --shard and --merge")
+    if formats and (arm or shard or merge or benchmark == "all"):
+        raise SettingsError(
+            "formats are searched on one whole benchmark", remedy="leave out --arm, --shard and --merge"
+        )
     for name in arm or ():
         arm_of(name)
     settings = load_settings(model=model, concurrency=concurrency, strategy=strategy)
@@ -57,6 +65,9 @@ def evaluate(
         report = merge_parts(loaded[0], folder)
         _tell(report.markdown(), folder)
         raise typer.Exit(1 if report.failed else 0)
+    if formats:
+        _tell(_search_formats(settings, loaded[0], formats, folder), folder)
+        return
     part = read_shard(shard) if shard else None
     if part is not None:
         loaded = [part.part_of(loaded[0])]
@@ -69,6 +80,10 @@ def evaluate(
     target = part.folder(folder) if part is not None else folder
     reports = [run.one(one, target / one.name if benchmark == "all" else target) for one in loaded]
     text = reports[0].markdown() if len(reports) == 1 else runner.overview(reports)
+    if len(reports) == 1:
+        from evaluation.report_page import write_page
+
+        write_page(target)
     if benchmark == "all":
         (folder / runner.REPORT_TEXT).write_text(text, encoding="utf-8")
     _tell(text, target)
@@ -124,6 +139,17 @@ class _Runs:
         return text, bool(plain.failed) or any(report.failed for report in reports.values())
 
 
+def _search_formats(settings: Any, benchmark: "Benchmark", formats: int, folder: Path) -> str:
+    """The search's page, also written as prompt_format.md."""
+    from evaluation.format_runs import search_formats
+    from ui.wiring import House
+
+    found = asyncio.run(search_formats(House(settings).chat(), benchmark, formats))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "prompt_format.md").write_text(found.markdown(), encoding="utf-8")
+    return found.markdown()
+
+
 def _load(name: str, data: Path | None, limit: int | None) -> "Benchmark":
     from evaluation import benchmarks
 
@@ -145,17 +171,6 @@ def _default_folder(benchmark: str, strategy: str, model: str, limit: int | None
 def _tell(text: str, folder: Path) -> None:
     typer.echo(text)
     typer.echo(f"written to {folder}", err=True)
-
-
-def compare(
-    run_a: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    run_b: Annotated[Path, typer.Argument(help="Folder of another run of the same benchmark.")],
-    shared_only: Annotated[bool, typer.Option("--shared-only", help="Compare the cases that both asked.")] = False,
-) -> None:
-    """Two runs of one benchmark, paired by case: difference, interval, exact test, and what each spent."""
-    from evaluation.compare import compare as compare_runs
-
-    typer.echo(compare_runs(run_a, run_b, shared_only=shared_only).markdown())
 
 
 def benchmarks(
