@@ -15,6 +15,7 @@ from ui.commands import (
     adjudicate,
     audit,
     cases,
+    compare,
     demo,
     doctor,
     evaluate,
@@ -80,7 +81,8 @@ def options(
 app.command("demo")(demo.demo)
 app.command("adjudicate")(adjudicate.adjudicate)
 app.command("evaluate")(evaluate.evaluate)
-app.command("compare")(evaluate.compare)
+app.command("compare")(compare.compare)
+app.command("report")(compare.report)
 app.command("judge")(judge.judge)
 app.command("benchmarks")(evaluate.benchmarks)
 app.add_typer(audit.app, name="audit")

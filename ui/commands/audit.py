@@ -43,6 +43,8 @@ def contamination(
     if report.clean is not None:
         typer.echo(f"accuracy on clean items {report.clean}, on the others {report.dirty}")
     _write(out, report.model_dump_json(indent=1))
+    if run is not None:
+        _write(run / "contamination.json", report.model_dump_json(indent=1))
     raise typer.Exit(1 if report.hits else 0)
 
 
