@@ -14,8 +14,10 @@ from agents.opinion import Diagnosis, Opinion, Request
 from cases.case import Case, TaskKind
 from cases.evidence import Citation, Evidence
 
-Phrase = Annotated[str, StringConstraints(max_length=60)]
-Sentence = Annotated[str, StringConstraints(max_length=180)]
+PHRASE, SENTENCE, QUOTE = 60, 180, 100
+"""Most characters of a finding, of a rationale, of a quoted span."""
+Phrase = Annotated[str, StringConstraints(max_length=PHRASE)]
+Sentence = Annotated[str, StringConstraints(max_length=SENTENCE)]
 Name = Annotated[str, StringConstraints(max_length=80)]
 
 
@@ -29,7 +31,7 @@ class Quote(Form):
     """A span copied from one numbered piece of evidence."""
 
     evidence: int = Field(ge=1, le=99)
-    quote: Annotated[str, StringConstraints(max_length=100)]
+    quote: Annotated[str, StringConstraints(max_length=QUOTE)]
 
 
 class TriageForm(Form):
@@ -123,14 +125,16 @@ def read_form(
         answer = likeliest
     return Opinion(
         role=role,
-        findings=tuple(_clean(values.get("findings", []))),
+        findings=tuple(whole_words(text, PHRASE) for text in _clean(values.get("findings", []))),
         differential=differential(case, shares, values.get("differential", ())),
         answer=answer,
         confidence=shares.get(answer or ""),
         probabilities=shares,
-        rationale=values.get("rationale", "").strip(),
+        rationale=whole_words(values.get("rationale", "").strip(), SENTENCE),
         citations=tuple(_citations(values.get("citations", []), evidence)),
-        requests=tuple(Request(kind="ask", what=what) for what in _clean(values.get("would_change", []))),
+        requests=tuple(
+            Request(kind="ask", what=whole_words(what, PHRASE)) for what in _clean(values.get("would_change", []))
+        ),
         parse_route=route,
     )
 
@@ -149,6 +153,19 @@ def differential(case: Case, shares: Mapping[str, float], names: Sequence[str] =
     return tuple(Diagnosis(name=name, probability=1 / rank / total) for rank, name in enumerate(unique, start=1))
 
 
+def whole_words(text: str, limit: int, mark: str = " ...") -> str:
+    """A text that a form's limit cut off, without its last and broken word.
+
+    Near the limit an engine's grammar leaves only tokens that fit, of whatever script: the end is then no word at all.
+
+    >>> whole_words("fever, cough and dyspn", 22), whole_words("fever, cough.", 14), whole_words("fever", 22)
+    ('fever, cough and ...', 'fever, cough.', 'fever')
+    """
+    if len(text) < limit - 2 or text.endswith((".", "!", "?")) or " " not in text:
+        return text
+    return text.rsplit(" ", 1)[0].rstrip(" ,;:") + mark
+
+
 def _written_answer(values: Mapping[str, Any]) -> str | None:
     answer = values.get("answer")
     if isinstance(answer, list):
@@ -163,7 +180,7 @@ def _citations(quotes: Sequence[Mapping[str, Any]], evidence: Sequence[Evidence]
     """Quotes by evidence id. A number that no evidence has is kept under the id '#n': it stays unverified."""
     cited = []
     for quote in quotes:
-        number, text = int(quote["evidence"]), str(quote["quote"]).strip()
+        number, text = int(quote["evidence"]), whole_words(str(quote["quote"]).strip(), QUOTE, mark="")
         if text:
             known = 1 <= number <= len(evidence)
             cited.append(Citation(evidence_id=evidence[number - 1].id if known else f"#{number}", quote=text))

@@ -93,3 +93,18 @@ def test_a_differential_keeps_every_label_likeliest_first(shares):
     assert {d.label for d in ranked} == set(shares)
     probabilities = [d.probability for d in ranked]
     assert probabilities == sorted(probabilities, reverse=True)
+
+
+def test_what_a_limit_cut_off_ends_at_a_whole_word():
+    cut = "word " * 19 + "wor年"
+    filled = fill(
+        case(),
+        findings=["opacity of the left lower lobe with an air bronchogra年代"],
+        citations=[{"evidence": 1, "quote": cut}],
+        rationale="A short reason",
+        answer="B",
+    )
+    opinion = read_form(filled, case(), "attending", EVIDENCE)
+    assert opinion.findings == ("opacity of the left lower lobe with an air ...",)
+    assert opinion.citations[0].quote == " ".join(["word"] * 19)
+    assert opinion.rationale == "A short reason"
