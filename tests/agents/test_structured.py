@@ -99,12 +99,12 @@ def test_what_a_limit_cut_off_ends_at_a_whole_word():
     cut = "word " * 19 + "wor年"
     filled = fill(
         case(),
-        findings=["opacity of the left lower lobe with an air bronchogra年代"],
+        findings=["fluid " * 9 + "effu年"],
         citations=[{"evidence": 1, "quote": cut}],
         rationale="A short reason",
         answer="B",
     )
     opinion = read_form(filled, case(), "attending", EVIDENCE)
-    assert opinion.findings == ("opacity of the left lower lobe with an air ...",)
+    assert opinion.findings == ("fluid " * 9 + "...",)
     assert opinion.citations[0].quote == " ".join(["word"] * 19)
     assert opinion.rationale == "A short reason"
