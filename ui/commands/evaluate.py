@@ -39,7 +39,7 @@ def evaluate(
     """Measure a strategy on a benchmark: accuracy with its interval, cost, baselines, calibration."""
     from cases.errors import SettingsError
     from cases.settings import load_settings
-    from evaluation import benchmarks, runner
+    from evaluation import benchmarks, retrieval_sets, runner
     from evaluation.robustness import ARMS, arm_of
     from evaluation.shards import merge as merge_parts
     from evaluation.shards import read_shard
@@ -57,6 +57,10 @@ def evaluate(
         )
     for name in arm or ():
         arm_of(name)
+    if benchmark in retrieval_sets.SETS:
+        folder = out or Path("runs") / "evaluate" / f"{benchmark}-{'data' if data else 'fixture'}-bm25"
+        _tell(_rank(benchmark, data, folder), folder)
+        return
     settings = load_settings(model=model, concurrency=concurrency, strategy=strategy)
     names = benchmarks.names() if benchmark == "all" else [benchmarks.spec_of(benchmark).name]
     loaded = [_load(name, data, limit) for name in names]
@@ -148,6 +152,18 @@ def _search_formats(settings: Any, benchmark: "Benchmark", formats: int, folder:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prompt_format.md").write_text(found.markdown(), encoding="utf-8")
     return found.markdown()
+
+
+def _rank(benchmark: str, data: Path | None, folder: Path) -> str:
+    """A retrieval benchmark, ranked by BM25; also written as report.md."""
+    from evaluation import retrieval_sets
+
+    sets = retrieval_sets.load_sets(benchmark, data)
+    reports = [retrieval_sets.evaluate_ranking(one, retrieval_sets.lexical_rank(one.documents)) for one in sets]
+    text = retrieval_sets.markdown(benchmark, reports, is_fixture=data is None)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.md").write_text(text, encoding="utf-8")
+    return text
 
 
 def _load(name: str, data: Path | None, limit: int | None) -> "Benchmark":
