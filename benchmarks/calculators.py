@@ -43,7 +43,9 @@ NOT_ASKED = frozenset(
 NOT_OF_SOFA = "Continuous veno-venous hemodialysis for ≥24 hours in the past week"
 
 
-UNSUMMED = "the released total is not the sum of the listed items; the corrected label, where it was made anew, is"
+UNSUMMED = (
+    "the released total does not follow from the listed entities; the corrected labels agree with the registry more"
+)
 REASONS = {
     3: "the released code takes 0.7 for 0.9 where a man's creatinine is 0.9 mg/dL or less",
     7: "the released code converts mmol/L of calcium wrongly",
@@ -52,7 +54,7 @@ REASONS = {
     15: "the released label leaves out items",
     17: "the released label asks for cerebrovascular disease under another key than the notes list it",
     21: "the released totals exceed the scale's maximum of 15",
-    23: UNSUMMED,
+    23: "the released code rounds MELD to a whole number before it multiplies by ten",
     27: "the released label counts hemoglobin at the upper bound as low",
     28: UNSUMMED,
     32: UNSUMMED,

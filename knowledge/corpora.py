@@ -8,7 +8,6 @@ from pathlib import Path
 from cases.errors import KnowledgeError
 from cases.evidence import Passage
 from knowledge.chunking import OVERLAP_WORDS, WINDOW_WORDS, chunk_markdown
-from knowledge.ingest import read_corpus
 from knowledge.passages import passages_of, read_text
 from knowledge.rows import read_rows
 
@@ -17,6 +16,8 @@ ONTOLOGY_FILE = "human-phenotype-ontology/hp.obo"
 GUIDELINES_LICENCE = "MIT (summaries by open-medicine)"
 HPO_LICENCE = "HPO licence (free with attribution)"
 HPO_URL = "https://hpo.jax.org/browse/term/"
+SAMPLE_CORPUS = Path(__file__).with_name("sample_corpus")
+"""Four short documents of our own in four formats, about the entities of the sample graph: for examples and tests."""
 MIN_PHENOTYPES, MAX_PHENOTYPES = 4, 60
 """A disease with fewer findings says too little to be evidence; of many, the rarest among diseases are kept."""
 
@@ -98,10 +99,3 @@ def disease_passages(*, min_phenotypes: int = MIN_PHENOTYPES) -> Iterator[Passag
             text=f"{disease.name}. Findings reported: {names}.", source=f"https://omim.org/entry/{int(disease)}",
             licence=HPO_LICENCE, published=published,
         )  # fmt: skip
-
-
-def read_passages(
-    path: Path, *, licence: str = "", window: int = WINDOW_WORDS, overlap: int = OVERLAP_WORDS
-) -> Iterator[Passage]:
-    """The same as `knowledge.ingest.read_corpus`: the first file or row that cannot be read is raised."""
-    return read_corpus(path, licence=licence, window=window, overlap=overlap)

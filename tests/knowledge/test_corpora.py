@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from cases.errors import KnowledgeError
 from knowledge.chunking import chunk_markdown, chunk_text, pack
-from knowledge.corpora import disease_passages, guideline_passages, ontology_passages, read_passages
+from knowledge.corpora import SAMPLE_CORPUS, disease_passages, guideline_passages, ontology_passages
+from knowledge.ingest import read_corpus
 
 DOCUMENT = """# Sepsis — 2021
 
@@ -90,11 +91,11 @@ def test_an_overlap_that_never_ends_is_refused() -> None:
 def test_ids_are_stable_and_follow_the_text(tmp_path: Path) -> None:
     path = tmp_path / "sepsis.md"
     path.write_text(DOCUMENT)
-    first = list(read_passages(path))
-    assert first == list(read_passages(path))
+    first = list(read_corpus(path))
+    assert first == list(read_corpus(path))
     assert len({passage.id for passage in first}) == len(first)
     path.write_text(DOCUMENT.replace("one hour", "three hours"))
-    changed = {passage.id for passage in read_passages(path)} ^ {passage.id for passage in first}
+    changed = {passage.id for passage in read_corpus(path)} ^ {passage.id for passage in first}
     assert len(changed) == 2
     assert first[0].title == "Sepsis — 2021"
 
@@ -149,13 +150,13 @@ def test_a_beir_folder_jsonl_and_plain_text_are_read(tmp_path: Path) -> None:
         '{"_id": "d2", "text": "two", "year": 2003, "is_retracted": true}\n'
     )
     (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "not a passage"}\n')
-    found = list(read_passages(tmp_path, licence="CC0"))
+    found = list(read_corpus(tmp_path, licence="CC0"))
     assert [(p.id, p.title, p.text, p.licence, p.is_retracted) for p in found] == [
         ("d1", "T", "one", "CC0", False), ("d2", "", "two", "CC0", True),
     ]  # fmt: skip
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").write_text("A sentence. Another one.")
-    assert [p.text for p in read_passages(tmp_path / "notes")] == ["A sentence. Another one."]
+    assert [p.text for p in read_corpus(tmp_path / "notes")] == ["A sentence. Another one."]
 
 
 @pytest.mark.parametrize(
@@ -172,6 +173,15 @@ def test_a_beir_folder_jsonl_and_plain_text_are_read(tmp_path: Path) -> None:
 def test_bad_input_is_named_with_its_place(tmp_path: Path, name: str, content: bytes, complaint: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(KnowledgeError, match=complaint):
-        list(read_passages(tmp_path / name))
+        list(read_corpus(tmp_path / name))
     with pytest.raises(KnowledgeError, match="no such file"):
-        list(read_passages(tmp_path / "absent"))
+        list(read_corpus(tmp_path / "absent"))
+
+
+def test_the_sample_corpus_that_ships_is_read_whole() -> None:
+    found = list(read_corpus(SAMPLE_CORPUS))
+    assert {passage.source.split("#")[0] for passage in found} == {
+        "anticoagulants.html", "diabetes_and_bone.md", "gout.txt", "sample:q1", "sample:q2", "sample:r1",
+    }  # fmt: skip
+    assert [passage.id for passage in found if passage.is_retracted] == ["r1"]
+    assert {passage.licence for passage in found} == {"Apache-2.0", ""}

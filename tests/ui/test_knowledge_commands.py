@@ -68,7 +68,13 @@ def test_drugs_are_read_from_names_and_from_a_text():
 
 
 @pytest.mark.slow
-def test_findings_give_a_differential():
+def test_findings_give_a_differential(tmp_path):
+    note = tmp_path / "note.txt"
+    note.write_text("A tall boy with arachnodactyly and ectopia lentis. No seizures. His father had ascites.")
+    text = said("knowledge", "differential", "--note", str(note), "-k", "3")
+    assert "present: Arachnodactyly" in text
+    assert "negated: Seizure" in text
+    assert "Ascites" not in text
     text = said("knowledge", "differential", "Ectopia lentis", "HP:0001166", "Aortic root aneurysm", "-k", "5")
     assert "OMIM:" in text
     assert "Ectopia lentis" in text

@@ -160,21 +160,32 @@ def paths(
 
 @app.command("differential")
 def differential(
-    findings: Annotated[list[str], typer.Argument(help="HPO ids or names of findings; no:NAME for an absent one.")],
+    findings: Annotated[
+        list[str] | None, typer.Argument(help="HPO ids or names of findings; no:NAME for an absent one.")
+    ] = None,
+    note: Annotated[Path | None, typer.Option(help="Find them in this note as well.")] = None,
     graph: Tables = None,
     k: Annotated[int, typer.Option("-k", "--top", min=1, max=100, help="How many diseases.")] = 10,
 ) -> None:
     """Diseases that the findings speak for, by information content over HPO's annotations."""
+    from knowledge.assertion import Assertion
     from knowledge.differential import Differential, hpo_graph
     from knowledge.linking import EntityLinker
+    from knowledge.passages import read_text
 
     tables = _graph(graph) if graph else hpo_graph()
     linker = EntityLinker(tables)
-    seen, absent = [], []
-    for name in findings:
+    seen: list[str] = []
+    absent: list[str] = []
+    for name in findings or []:
         wanted = absent if name.startswith("no:") else seen
         bare = name.removeprefix("no:")
         wanted.append(bare if bare in tables else _node_id(linker, bare, "phenotype"))
+    if note is not None:
+        for item in linker.mentions(read_text(note), "phenotype"):
+            if item.assertion in (Assertion.PRESENT, Assertion.NEGATED):
+                (seen if item.assertion is Assertion.PRESENT else absent).append(item.node.id)
+                typer.echo(f"{item.assertion}: {item.node.name} ({item.node.id})")
     for number, candidate in enumerate(Differential(tables).rank(seen, absent, limit=k), 1):
         typer.echo(f"{number:>2}. {candidate.score:.2f}  {candidate.disease.id}  {candidate.disease.name}")
         told = ", ".join(node.name for node in candidate.supporting) or "only by related findings"
@@ -200,12 +211,12 @@ def drugs(
         typer.echo("no interaction of the small table; that does not mean that there is none")
     for name in listed:
         try:
-            found = ceilings(name)
+            limits = ceilings(name)
         except KnowledgeError:
             continue
-        for item in found:
-            note = f" ({item.note})" if item.note else ""
-            typer.echo(f"at most: {item.drug} {item.route} {item.max_mg:g} mg per {item.per}{item.ages}{note}")
+        for limit in limits:
+            note = f" ({limit.note})" if limit.note else ""
+            typer.echo(f"at most: {limit.drug} {limit.route} {limit.max_mg:g} mg per {limit.per}{limit.ages}{note}")
     if report.unknown:
         typer.echo(f"not in the table: {', '.join(report.unknown)}")
 
