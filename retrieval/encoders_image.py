@@ -114,3 +114,106 @@ class OpenClipEncoder:
         import torch
 
         return torch.cat(rows).numpy() if rows else np.zeros((0, self.dim), dtype=np.float32)
+
+
+class SiglipEncoder:
+    """A SigLIP or CLIP model of transformers (`google/medsiglip-448`, a local folder): images and texts by AutoModel.
+
+    Give an id or folder to `open`, or a model, an image processor and a tokenizer that are already made.
+    """
+
+    def __init__(
+        self, model: Any, images: Any, tokenizer: Any, *, name: str, revision: str, batch_size: int = 8,
+        text_length: int = 64,
+    ):  # fmt: skip
+        self._model, self._images, self._tokenizer = model.eval(), images, tokenizer
+        self.name, self.revision, self.batch_size, self.text_length = name, revision, batch_size, text_length
+        self.dim = int(self._texts(["image"]).shape[1])
+
+    @classmethod
+    def open(cls, source: str | Path, *, batch_size: int = 8) -> "SiglipEncoder":
+        """Raises SearchIndexError if the model cannot be had (gated models need the user's own access)."""
+        from cases.torchvision_guard import install
+
+        install()
+        from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+
+        try:
+            model = AutoModel.from_pretrained(str(source))
+            images, tokenizer = (kind.from_pretrained(str(source)) for kind in (AutoImageProcessor, AutoTokenizer))
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            reason = str(error).splitlines()[0][:200]
+            raise SearchIndexError(
+                f"the image-text model cannot be loaded: {reason}", where=str(source),
+                remedy="check the id, its terms of use, or the folder",
+            ) from error  # fmt: skip
+        revision = str(getattr(model.config, "_commit_hash", None) or _weights_hash(Path(source)))[:12]
+        name = Path(source).name if Path(source).is_dir() else str(source)
+        return cls(model, images, tokenizer, name=name, revision=revision, batch_size=batch_size)
+
+    def encode_images(self, images: "Sequence[Image]") -> "Vectors":
+        """Any mode and size; read as RGB."""
+        import torch
+
+        rows = []
+        with torch.inference_mode():
+            for start in range(0, len(images), self.batch_size):
+                batch = [image.convert("RGB") for image in images[start : start + self.batch_size]]
+                pixels = self._images(images=batch, return_tensors="pt")["pixel_values"]
+                rows.append(_pooled(self._model.get_image_features(pixel_values=pixels)))
+        return self._array(rows)
+
+    def encode_texts(self, texts: Sequence[str]) -> "Vectors":
+        """Texts beyond the model's length are cut at its end."""
+        rows = [self._texts(texts[start : start + self.batch_size]) for start in range(0, len(texts), self.batch_size)]
+        return self._array(rows)
+
+    def _texts(self, texts: Sequence[str]) -> Any:
+        import torch
+
+        tokens = self._tokenizer(
+            list(texts), padding="max_length", truncation=True, max_length=self.text_length, return_tensors="pt"
+        )
+        with torch.inference_mode():
+            return _pooled(self._model.get_text_features(input_ids=tokens["input_ids"]))
+
+    def _array(self, rows: list[Any]) -> "Vectors":
+        import numpy as np
+        import torch
+
+        if not rows:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        return torch.nn.functional.normalize(torch.cat(rows), dim=1).numpy()
+
+
+def open_image_encoder(source: str | Path) -> "ImageTextEncoder":
+    """The encoder slot: an open_clip folder or name (`hf-hub:microsoft/BiomedCLIP...`), else a transformers model."""
+    path = Path(source)
+    if path.is_dir():
+        is_open_clip = (path / "open_clip_config.json").is_file()
+        return OpenClipEncoder.from_folder(path) if is_open_clip else SiglipEncoder.open(path)
+    if str(source).startswith("hf-hub:") or "/" not in str(source):
+        return OpenClipEncoder.open(str(source))
+    return SiglipEncoder.open(source)
+
+
+def zero_shot(
+    encoder: "ImageTextEncoder", images: "Sequence[Image]", positive: Sequence[str], negative: Sequence[str]
+) -> "Vectors":
+    """One score per image: its mean cosine to the positive prompts minus that to the negative ones."""
+    vectors = encoder.encode_images(images)
+    toward, away = (encoder.encode_texts(texts).mean(axis=0) for texts in (positive, negative))
+    return vectors @ (toward - away)
+
+
+def _pooled(output: Any) -> Any:
+    """The pooled vectors of what `get_*_features` returns: a tensor, or an output that holds one."""
+    return (output if hasattr(output, "dim") else output.pooler_output).float()
+
+
+def _weights_hash(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()

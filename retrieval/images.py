@@ -138,6 +138,41 @@ class ImageIndex:
         """The k images that a description fits best."""
         return self._found(self.encoder.encode_texts([text]), k, self._allowed(exclude_groups), floor)
 
+    def search_case(
+        self, images: "Sequence[Path | Media | Image]", k: int = 4, *, exclude_groups: Collection[str] = ()
+    ) -> list[Evidence]:
+        """Known cases (groups) by late interaction: each query image counts its best match among a case's images.
+
+        `scores["maxsim"]` is the mean of those cosines; the evidence shown is the case's image that fits best. Groups
+        with a picture of the query are left out whole.
+        """
+        if k <= 0 or not images:
+            return []
+        barred = set(exclude_groups)
+        opened = [_opened(image) for image in images]
+        for picture, digest in opened:
+            different = (self._pictures != np.asarray(_bits(picture_hash(picture)))).sum(axis=1)
+            barred |= {
+                row.case.group or row.case.id
+                for row, bits in zip(self._rows, different, strict=True)
+                if bits <= SAME_PICTURE_BITS or row.sha256 == digest
+            }
+        queries = np.asarray(self.encoder.encode_images([picture for picture, _ in opened]), dtype=np.float32)
+        cosines = queries @ self._dense.vectors().T
+        members: dict[str, list[int]] = {}
+        for number in np.flatnonzero(self._allowed(barred)).tolist():
+            members.setdefault(self._rows[number].case.group or self._rows[number].case.id, []).append(number)
+        scored = sorted(
+            ((float(cosines[:, own].max(axis=1).mean()), name) for name, own in members.items()),
+            key=lambda pair: (-pair[0], pair[1]),
+        )
+        found = []
+        for score, name in scored[:k]:
+            best = max(members[name], key=lambda number: float(cosines[:, number].max()))
+            item = _evidence(self._rows[best].case, score)
+            found.append(item.model_copy(update={"scores": {"maxsim": round(score, 4)}}))
+        return found
+
     def _allowed(self, exclude_groups: Collection[str]) -> np.ndarray:
         barred = set(exclude_groups)
         return np.asarray(

@@ -96,10 +96,10 @@ class LexicalIndex:
         return word in self._engine.vocab_dict
 
     def rarity(self, word: str) -> float:
-        """ln(1 + N / (df + 1)) of a token as `tokens` gives it; that of an unseen word if the corpus lacks it."""
+        """ln(1 + N / (df + 1)) of a token as `tokens` gives it; a word that the corpus lacks counts as if df were 1."""
         number = self._engine.vocab_dict.get(word)
         if number is None:
-            return float(np.log(1 + self.count))
+            return float(np.log(1 + self.count / 2))
         pointers = self._engine.scores["indptr"]
         return float(np.log(1 + self.count / (pointers[number + 1] - pointers[number] + 1)))
 

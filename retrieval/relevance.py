@@ -19,7 +19,7 @@ class Floors(Record):
     """Cosine that is enough where the words agree (inferred)."""
     agreed_share: float = 0.45
     """Share of the query's rarity that such a passage holds (inferred)."""
-    lexical: float = 0.5
+    lexical: float = 0.4
     """Share of the query's rarity that a passage without a vector holds (inferred)."""
 
     @classmethod
