@@ -11,6 +11,7 @@ import gradio as gr
 from ui import uploads
 from ui.page import EXPORTS, WHOLE_RUN, Page, example_label
 from ui.panels import notices
+from ui.rating import build_tab
 from ui.session import Session
 
 STRATEGY_WORDS = {
@@ -23,6 +24,7 @@ TO_RESULT = (
     "() => { if (innerWidth < 900) setTimeout(() => document.querySelector('.wr-result').scrollIntoView(), 300) }"
 )
 """On a narrow page the result is below the form: go there once it is asked for."""
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 SESSIONS = 16
 """Runs and answers that may be on at a time; further ones wait in the queue."""
 
@@ -104,35 +106,36 @@ def build(page: Page) -> gr.Blocks:
                     export = gr.DownloadButton("Export", scale=1, min_width=110, elem_id="wr-export", interactive=False)
                 not_exported = _html("", "wr-notexported")
                 opened = _html(notices.no_runs(), "wr-opened")
+            with gr.Tab("Rating", id="rating") as rating_tab:
+                build_tab(page, rating_tab, session, PRIVATE)
             with gr.Tab("About", id="about"):
                 _html(page.about(), "wr-aboutview")
 
-        private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         order = list(parts)
         outputs = [parts[name] for name in order]
-        blocks.load(page.enter, None, session, **private)
+        blocks.load(page.enter, None, session, **PRIVATE)
         example.input(
-            page.load_example, [session, example], [session, question, options, preview, parts["header"]], **private
+            page.load_example, [session, example], [session, question, options, preview, parts["header"]], **PRIVATE
         )
         parts["run"].click(None, js=TO_RESULT)
         parts["run"].click(
             _spread(page.run, order), [session, question, options, given, strategy, model, exam], outputs,
-            concurrency_limit=SESSIONS, **private,
+            concurrency_limit=SESSIONS, **PRIVATE,
         )  # fmt: skip
-        parts["stop"].click(page.stop, session, None, concurrency_limit=SESSIONS, **private)
+        parts["stop"].click(page.stop, session, None, concurrency_limit=SESSIONS, **PRIVATE)
         for trigger in (ask.submit, send.click):
-            trigger(page.ask, [session, ask], [parts["thread"], ask], concurrency_limit=SESSIONS, **private)
+            trigger(page.ask, [session, ask], [parts["thread"], ask], concurrency_limit=SESSIONS, **PRIVATE)
         for button, thumb in ((up, "up"), (down, "down")):
             button.click(
                 _with_thumb(page.judge, thumb), [session, parts["correction"]], [parts["saved"], parts["correction"]],
-                concurrency_limit=SESSIONS, **private,
+                concurrency_limit=SESSIONS, **PRIVATE,
             )  # fmt: skip
         shown = [opened, export, not_exported]
-        runs_tab.select(page.list_runs, session, which, **private).then(
-            page.open_run, [session, which, form], shown, **private
+        runs_tab.select(page.list_runs, session, which, **PRIVATE).then(
+            page.open_run, [session, which, form], shown, **PRIVATE
         )
         for chosen in (which.input, form.input):
-            chosen(page.open_run, [session, which, form], shown, **private)
+            chosen(page.open_run, [session, which, form], shown, **PRIVATE)
     return blocks.queue(default_concurrency_limit=SESSIONS, max_size=256)
 
 

@@ -45,7 +45,7 @@ def write_run(folder, skill, *, n=80, seed=0, tokens=100, has_confidence=True):
                 outcome="answered",
                 confidence=(0.9 if ok else 0.4) if has_confidence else None,
                 usage=Usage(calls=1, prompt_tokens=tokens, reply_tokens=10),
-            )  # fmt: skip
+            )
         )
     benchmark = Benchmark(spec=SPEC, cases=cases, is_fixture=False)
     report = build_report(benchmark, items, folder.name, {"settings": {"seed": 0}, "models": {"chat": "m@1"}})

@@ -1,4 +1,4 @@
-"""`wardround judge`: grades for open answers of a finished run, by a model that first shows it agrees with people."""
+"""`wardround judge` and `wardround ratings`: answers graded by a model that agrees with people, and by people."""
 
 from pathlib import Path
 from typing import Annotated
@@ -56,3 +56,18 @@ def judge(
     target = run / f"judged-{chosen.name}.json"
     target.write_text(judged.model_dump_json(indent=1) + "\n", encoding="utf-8")
     typer.echo(f"written to {target}", err=True)
+
+
+def ratings(
+    file: Annotated[Path | None, typer.Option(help="A ratings.jsonl; else the demo's.")] = None,
+) -> None:
+    """What people gave in the demo's rating form: levels per axis, intervals, agreement of raters."""
+    from cases.errors import EvaluationError
+    from cases.settings import load_settings
+    from evaluation.human_rating import RatingStore, markdown, summarise
+
+    path = file or load_settings().home / "ratings.jsonl"
+    found = summarise(RatingStore(path).all())
+    if not found:
+        raise EvaluationError("no rating is here", where=str(path), remedy="rate answers in the demo's Rating tab")
+    typer.echo(markdown(found))
