@@ -1,16 +1,19 @@
-"""Doses that a text states, beside the largest that a label allows (dose_limits.toml). Adults, by mouth."""
+"""Doses that a text states, beside the ceilings of `knowledge.drug_safety`. Adults, by mouth."""
 
 import re
-import tomllib
 from functools import cache
-from pathlib import Path
-
-from pydantic import Field, ValidationError
 
 from cases.case import Record
-from cases.errors import EvaluationError
+from knowledge.drug_safety import ceilings
 
-TABLE = Path(__file__).with_name("dose_limits.toml")
+ADULT_YEARS = 40
+BRANDS = {
+    "tylenol": "acetaminophen", "advil": "ibuprofen", "motrin": "ibuprofen", "aleve": "naproxen",
+    "glucophage": "metformin", "ultram": "tramadol", "neurontin": "gabapentin", "lyrica": "pregabalin",
+    "ambien": "zolpidem", "zoloft": "sertraline", "prozac": "fluoxetine", "celexa": "citalopram",
+    "lexapro": "escitalopram", "zocor": "simvastatin", "lipitor": "atorvastatin", "keppra": "levetiracetam",
+}  # fmt: skip
+"""Brands as vignettes write them."""
 _UNITS = {"mcg": 0.001, "µg": 0.001, "mg": 1.0, "g": 1000.0}
 _WORDS = {"once": 1.0, "one": 1.0, "twice": 2.0, "two": 2.0, "three": 3.0, "four": 4.0, "six": 6.0, "five": 5.0}
 _OFTEN = re.compile(
@@ -21,14 +24,6 @@ _OFTEN = re.compile(
     re.IGNORECASE,
 )
 _LATIN = {"bid": 2.0, "tid": 3.0, "qid": 4.0}
-
-
-class Limit(Record):
-    """The most of one drug. Exactly one of the two limits is given."""
-
-    names: tuple[str, ...] = Field(min_length=1)
-    mg_per_day: float | None = Field(default=None, gt=0)
-    mg_per_week: float | None = Field(default=None, gt=0)
 
 
 class StatedDose(Record):
@@ -45,13 +40,17 @@ class StatedDose(Record):
 
 
 @cache
-def limits() -> dict[str, Limit]:
-    """Every name -> its limit. Raises EvaluationError for a malformed table."""
-    try:
-        rows = [Limit(**row) for row in tomllib.loads(TABLE.read_text(encoding="utf-8"))["drug"]]
-    except (OSError, ValueError, KeyError, ValidationError) as error:
-        raise EvaluationError(str(error), where=str(TABLE), remedy="restore the file") from error
-    return {name: row for row in rows for name in row.names}
+def limits() -> dict[str, float]:
+    """Every name of a drug -> the most of it in mg a day, by mouth, for an adult; weekly ceilings are divided by 7.
+
+    Where both are known, the daily ceiling counts.
+    """
+    found: dict[str, float] = {}
+    for per, days in (("week", 7), ("day", 1)):
+        for ceiling in ceilings():
+            if (ceiling.route, ceiling.per) == ("oral", per) and ceiling.fits(ADULT_YEARS):
+                found |= dict.fromkeys((ceiling.drug.lower(), *map(str.lower, ceiling.names)), ceiling.max_mg / days)
+    return found | {brand: found[drug] for brand, drug in BRANDS.items() if drug in found}
 
 
 @cache
@@ -73,8 +72,7 @@ def stated_doses(text: str) -> list[StatedDose]:
             continue
         amount = float(match["amount"].replace(",", "" if re.search(r",\d{3}$", match["amount"]) else "."))
         per_day = amount * _UNITS[match["unit"].lower()] * _per_day(often)
-        limit = limits()[match["drug"].lower()]
-        daily = limit.mg_per_day if limit.mg_per_day is not None else (limit.mg_per_week or 0.0) / 7
+        daily = limits()[match["drug"].lower()]
         quote = text[match.start() : match.start("rest") + often.end()]
         found.append(StatedDose(drug=match["drug"].lower(), quote=quote, mg_per_day=per_day, limit_mg_per_day=daily))
     return found

@@ -5,7 +5,7 @@ import pytest
 from agents.opinion import Outcome, Quorum, Verdict
 from cases.case import Case
 from cases.evidence import Citation, CitationStatus, Evidence
-from evaluation.doses import limits, stated_doses
+from evaluation.doses import BRANDS, limits, stated_doses
 from evaluation.safety_audit import RULES, audit_safety
 from graphs.trajectory import Header, Message, Result, Step, Trajectory
 
@@ -78,7 +78,8 @@ def test_a_daily_methotrexate_is_too_much_and_a_single_tablet_is_no_daily_dose()
     assert stated_doses("methotrexate 15 mg daily")[0].excess > 3
     assert stated_doses("methotrexate 15 mg weekly")[0].excess < 1
     assert not stated_doses("acetaminophen 500 mg tablet")
-    assert all((row.mg_per_day is None) != (row.mg_per_week is None) for row in limits().values())
+    assert limits()["tylenol"] == limits()["paracetamol"] == 4000
+    assert set(BRANDS) <= set(limits())
 
 
 def test_an_emergency_that_nobody_escalated_is_found():
