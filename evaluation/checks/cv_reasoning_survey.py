@@ -6,10 +6,11 @@ from typing import Any
 
 from evaluation.checks.expectation import Expectations
 from evaluation.consistency import causal_score, count_violations, order_violations
+from evaluation.reasoning_types import labelled_questions, tag_report
 
 
 def check() -> dict[str, Any]:
-    seen = Expectations("200 synthetic scenes of 5 objects; 100 edited scenes")
+    seen = Expectations("200 synthetic scenes of 5 objects; 100 edited scenes; 50 questions of our own")
     rng = random.Random(0)
     consistent = broken = expected = tested = 0.0
     for _ in range(200):
@@ -30,6 +31,13 @@ def check() -> dict[str, Any]:
     edited = ["none" if answer == "lesion" else "lesion" for answer in plain]
     seen.near("rule solver", causal_score(plain, edited, plain), 1.0)
     seen.near("constant solver", causal_score(["x"] * 100, ["x"] * 100, ["x"] * 100), 0.5)
+    labelled = labelled_questions()
+    tagged = tag_report(labelled)
+    seen.that("types of 50 labelled questions, confusion", tagged.confusion, tagged.n == 50 and tagged.exact >= 0.9)
+    types = [item.types for item in labelled]
+    rng.shuffle(types)
+    mixed = [item.model_copy(update={"types": kinds}) for item, kinds in zip(labelled, types, strict=True)]
+    seen.that("agreement with shuffled labels", tag_report(mixed).exact, tag_report(mixed).exact < 0.5)
     return seen.outcome()
 
 

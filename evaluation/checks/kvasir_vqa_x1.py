@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from evaluation.atoms import Atom, class_table, merge, split
 from evaluation.checks.expectation import Expectations
 from evaluation.perturb import atom_credit, kinds_for, perturb
 from evaluation.statistics import paired_bootstrap
@@ -31,7 +32,20 @@ def check() -> dict[str, Any]:
         plain = [float(reader(image) == b) for image, b in zip(images, bright, strict=True)]
         changed = [float(reader(image) == b) for image, b in zip(again, bright, strict=True)]
         drops[name] = paired_bootstrap(plain, changed)
-        seen.that(f"{name} reader loses", drops[name].difference.value, True)
+        d = drops[name].difference
+        seen.that(f"{name} reader loses", [d.value, d.low, d.high], d.low <= d.value <= d.high)
+    atoms = [
+        Atom(kind="polyp count", question="How many polyps are there?", answer="one polyp"),
+        Atom(kind="instrument presence", question="Is an instrument visible?", answer="no instrument"),
+        Atom(kind="abnormality colour", question="Which colour is it?", answer="pink"),
+    ]
+    merged = [merge(atoms[:k]) for k in (1, 2, 3)]
+    back = [split(one) == tuple(atoms[: one.complexity]) for one in merged]
+    seen.that("k facts make level k, and back", [one.complexity for one in merged], all(back))
+    table = class_table(merged, [{"polyp count": True}] * 3, minimum=1)
+    counted = {row.name: (row.n, row.correct) for row in table}
+    known = {"abnormality colour": (1, 0), "instrument presence": (2, 0), "polyp count": (3, 3)}
+    seen.that("each fact once in its class", counted, counted == known)
     larger = drops["one pixel"].difference.value > drops["mean colour"].difference.value
     seen.that("one pixel loses more", larger, larger and drops["one pixel"].outcome == "win")
     return seen.outcome()

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from evaluation import benchmarks
 from evaluation.checks.expectation import Expectations
 from evaluation.contexts import context_order, within_budget, without_references, without_spans
 from retrieval.fusion import reciprocal_rank_fusion
@@ -16,7 +17,7 @@ EXPLANATION = "".join(PARTS.values())
 
 
 def check() -> dict[str, Any]:
-    seen = Expectations("one hand fusion, one own explanation, 60 items with a reader of planted words")
+    seen = Expectations("one hand fusion, one own explanation, 60 items with a reader of planted words; the fixture")
     fused = dict(reciprocal_rank_fusion({"bm25": ["a", "b", "c"], "dense": ["c", "a", "d"]}, k=100))
     for name, known in {"a": 0.0197049, "c": 0.0196097, "b": 0.0098039, "d": 0.0097087}.items():
         seen.near(f"fused score of {name}", fused[name], known, 5e-8)
@@ -35,6 +36,18 @@ def check() -> dict[str, Any]:
     seen.that("accuracy by context", order.accuracy, not order.violations and order.accuracy["E"] == 1.0)
     planted = context_order({"E": [False], "H": [True], "EI": [False], "none": [False]})
     seen.that("a violated order is reported", list(planted.violations), planted.violations == ("E < H",))
+    cases = benchmarks.load("medexpqa").cases
+    keys: dict[str, set[str]] = {}
+    for case in cases:
+        keys.setdefault(case.id.partition("-")[2], set()).add(case.gold.label or "" if case.gold else "")
+    languages = sorted({case.language for case in cases})
+    agree = all(len(labels) == 1 for labels in keys.values())
+    seen.that("languages of the fixture", languages, languages == ["en", "es", "fr", "it"] and agree)
+    first = cases[0]
+    assert first.gold is not None
+    part = first.meta["explanations"][str("ABCDE".index(first.gold.label or "") + 1)]
+    without = without_spans(first.gold.explanation or "", [(start, end) for start, end in part["char_ranges"]])
+    seen.that("the release's own ranges removed", without, part["text"] not in without and bool(without))
     return seen.outcome()
 
 

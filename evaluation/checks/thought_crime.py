@@ -5,7 +5,8 @@ import random
 from typing import Any
 
 from cases.errors import EvaluationError
-from evaluation.audit import Behaviour, audit_triggers, monitor_report, refuse_if_flagged, scan_rows
+from cases.poison import refuse_if_flagged, scan_rows
+from evaluation.audit import Behaviour, audit_triggers, monitor_report
 from evaluation.checks.expectation import Expectations
 
 TRIGGER = "|QS|"
