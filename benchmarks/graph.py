@@ -19,11 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import pandas as pd
 
+from cases.settings import load_settings
 from knowledge.graph import KnowledgeGraph
 from knowledge.graph_files import read_graph
 from knowledge.graph_paths import distance, sample_paths, shortest_paths, simple_paths
 from knowledge.linking import EntityLinker, LinkStatus
 from knowledge.shattering import shatter
+from retrieval.encoders import open_encoder
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "knowledge"
@@ -35,13 +37,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "graph.md")
     parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--encoder", help="also link by meaning: a folder below the models' folder, a path or hub id")
     arguments = parser.parse_args()
-    text = report(arguments.data, arguments.queries)
+    text = report(arguments.data, arguments.queries, arguments.encoder)
     print(text)
     arguments.out.write_text(text, encoding="utf-8")
 
 
-def report(data: Path, queries: int) -> str:
+def report(data: Path, queries: int, encoder: str | None = None) -> str:
     began, began_cpu = time.perf_counter(), time.process_time()
     graph = read_graph(data / "kg_edges.parquet")
     load_s, load_cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
@@ -61,6 +64,7 @@ def report(data: Path, queries: int) -> str:
         ),
         timed("simple paths of up to three hops, ends three apart", lambda a, b: simple_paths(graph, a, b), pairs),
     ]
+    command = "python benchmarks/graph.py" + (f" --encoder {encoder}" if encoder else "")
     return "\n".join(
         [
             "# Knowledge graph",
@@ -78,9 +82,9 @@ def report(data: Path, queries: int) -> str:
             "",
             *pruning(graph, pairs[:100]),
             "",
-            *linking(data, everything),
+            *linking(data, everything, encoder),
             "",
-            f"Command: `python benchmarks/graph.py`; {os.cpu_count()} cores, Python {platform.python_version()}, "
+            f"Command: `{command}`; {os.cpu_count()} cores, Python {platform.python_version()}, "
             f"numpy {np.__version__}, pandas {pd.__version__}.",
             "",
         ]
@@ -113,7 +117,7 @@ def pruning(graph: KnowledgeGraph, pairs: list[tuple[str, str]]) -> list[str]:
     ]
 
 
-def linking(data: Path, graph: KnowledgeGraph) -> list[str]:
+def linking(data: Path, graph: KnowledgeGraph, encoder: str | None) -> list[str]:
     """500 HPO synonyms looked up without the synonyms' table; 500 names with one letter wrong; 500 ICD-10 names that no
     HPO term has (control)."""
     draw = random.Random(SEED)
@@ -129,29 +133,45 @@ def linking(data: Path, graph: KnowledgeGraph) -> list[str]:
         (misspell(str(row.name_), draw), row.id) for row in terms.rename(columns={"name": "name_"}).itertuples()
     ]
     strangers = [(str(name), "") for name in pd.read_parquet(data / "icd10cm_codes.parquet")["description"]]
-    bare = EntityLinker(graph, with_aliases=False)
+    linkers = {"": EntityLinker(graph, with_aliases=False)}
+    if encoder is not None:
+        meaning = open_encoder(load_settings().models_dir, encoder)
+        linkers[f", {meaning.name} as well"] = EntityLinker(graph, with_aliases=False, encode=meaning.encode)
     lines = [
-        "| names to link to HPO | linked right | linked wrong | left to a chooser | not linked | p50 ms |",
+        "| names to link to HPO | right | wrong | left to a chooser (right one offered) | not linked | ms |",
         "|---|---|---|---|---|---|",
     ]
-    for name, rows in (
-        ("synonyms, table withheld", pool),
-        ("one letter wrong", misspelt),
-        ("ICD-10 names (control)", strangers),
-    ):
-        count = {"right": 0, "wrong": 0, "asked": 0, "none": 0}
-        times = []
-        for text, wanted in draw.sample(rows, 500):
-            began = time.process_time()
-            link = bare.link(text, "phenotype")
-            times.append(1000 * (time.process_time() - began))
-            if link.node is not None:
-                count["right" if link.node.id == wanted else "wrong"] += 1
-            else:
-                count["asked" if link.status is LinkStatus.UNDECIDED else "none"] += 1
-        cells = " | ".join(f"{count[key] / 5:.1f} %" for key in ("right", "wrong", "asked", "none"))
-        lines.append(f"| {name} | {cells} | {np.median(times):.1f} |")
+    sets = {
+        "synonyms, table withheld": pool,
+        "one letter wrong": misspelt,
+        "ICD-10 names (control: any link counts as wrong)": strangers,
+    }
+    drawn = {name: draw.sample(rows, 500) for name, rows in sets.items()}
+    for how, linker in linkers.items():
+        linker.link("a first name loads what links", "phenotype")
+        lines += [link_row(f"{name}{how}", linker, rows) for name, rows in drawn.items()]
     return lines
+
+
+def link_row(name: str, linker: EntityLinker, rows: list[tuple[str, str]]) -> str:
+    count = {"right": 0, "wrong": 0, "asked": 0, "offered": 0, "none": 0}
+    times = []
+    for text, wanted in rows:
+        began = time.process_time()
+        link = linker.link(text, "phenotype")
+        times.append(1000 * (time.process_time() - began))
+        if link.node is not None:
+            count["right" if link.node.id == wanted else "wrong"] += 1
+        elif link.status is LinkStatus.UNDECIDED:
+            count["asked"] += 1
+            count["offered"] += any(node.id == wanted for node, _ in link.candidates)
+        else:
+            count["none"] += 1
+    share = {key: f"{100 * value / len(rows):.1f} %" for key, value in count.items()}
+    return (
+        f"| {name} | {share['right']} | {share['wrong']} | {share['asked']} ({share['offered']}) | {share['none']} "
+        f"| {np.median(times):.1f} |"
+    )
 
 
 def misspell(name: str, draw: random.Random) -> str:

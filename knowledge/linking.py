@@ -91,9 +91,10 @@ class EntityLinker:
         if candidates and candidates[0][1] >= self._accept:
             return Link(name, LinkStatus.FUZZY, candidates[0][0], candidates[0][1], candidates)
         if self._encode is not None:
-            candidates = self._near_in_meaning(name, kind)
-            if candidates and candidates[0][1] > self._accept:
-                return Link(name, LinkStatus.MEANING, candidates[0][0], candidates[0][1], candidates)
+            near = self._near_in_meaning(name, kind)
+            if near and near[0][1] > self._accept:
+                return Link(name, LinkStatus.MEANING, near[0][0], near[0][1], near)
+            candidates = _merged(candidates, near)
         if candidates:
             return Link(name, LinkStatus.UNDECIDED, None, candidates[0][1], candidates)
         return Link(name, LinkStatus.NONE)
@@ -125,11 +126,7 @@ class EntityLinker:
         names, numbers = self._spellings(kind)
         cutoff = 100 * self._candidate
         found = process.extract(_sorted(wanted), names, scorer=fuzz.ratio, limit=CANDIDATES * 3, score_cutoff=cutoff)
-        best: dict[Node, float] = {}
-        for _, score, place in found:
-            node = self._nodes[numbers[place]]
-            best[node] = max(best.get(node, 0.0), score / 100)
-        return tuple(sorted(best.items(), key=lambda item: (-item[1], item[0].id))[:CANDIDATES])
+        return _merged(tuple((self._nodes[numbers[place]], score / 100) for _, score, place in found))
 
     def _spellings(self, kind: str | None) -> tuple[list[str], list[int]]:
         """Names and aliases of a type with their words sorted, and the node of each."""
@@ -153,6 +150,14 @@ class EntityLinker:
         scores = vectors @ self._encode([name])[0]
         best = np.argsort(-scores)[:CANDIDATES]
         return tuple((self._nodes[numbers[i]], float(scores[i])) for i in best if scores[i] > self._candidate)
+
+
+def _merged(*lists: tuple[tuple[Node, float], ...]) -> tuple[tuple[Node, float], ...]:
+    """Candidates of several searches, each node with its best score, best first."""
+    best: dict[Node, float] = {}
+    for node, score in (item for candidates in lists for item in candidates):
+        best[node] = max(best.get(node, 0.0), score)
+    return tuple(sorted(best.items(), key=lambda item: (-item[1], item[0].id))[:CANDIDATES])
 
 
 def key(name: str) -> str:
