@@ -81,7 +81,7 @@ class PairIndex:
         manifest = read_manifest(index_dir)
         if manifest.kind != KIND:
             raise SearchIndexError(f"this is an index of {manifest.kind}", where=str(index_dir), remedy=REPAIR)
-        check_files(index_dir, manifest)
+        check_files(index_dir, manifest, remedy=REPAIR)
         found = EncoderRecord(name=encoder.name, revision=encoder.revision, dim=encoder.dim)
         if found != manifest.encoder:
             raise SearchIndexError(

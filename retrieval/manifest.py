@@ -75,18 +75,20 @@ def read_manifest(folder: Path, *, formats: tuple[int, ...] = (FORMAT,)) -> Inde
     return manifest
 
 
-def check_files(folder: Path, manifest: IndexManifest, *, is_thorough: bool | None = None) -> None:
+def check_files(
+    folder: Path, manifest: IndexManifest, *, is_thorough: bool | None = None, remedy: str = REPAIR
+) -> None:
     """Raises SearchIndexError naming the first file that is absent, of another size or, if hashed, other content."""
     hashes = manifest.bytes <= HASHED_BYTES if is_thorough is None else is_thorough
     for name, record in manifest.files.items():
         path = folder / name
         if not path.is_file():
-            raise SearchIndexError("a file of the index is missing", where=str(path), remedy=REPAIR)
+            raise SearchIndexError("a file of the index is missing", where=str(path), remedy=remedy)
         size = path.stat().st_size
         if size != record.bytes:
-            raise SearchIndexError(f"the file has {size} bytes, not {record.bytes}", where=str(path), remedy=REPAIR)
+            raise SearchIndexError(f"the file has {size} bytes, not {record.bytes}", where=str(path), remedy=remedy)
         if hashes and sha256_of(path) != record.sha256:
-            raise SearchIndexError("the file is not the one that was built", where=str(path), remedy=REPAIR)
+            raise SearchIndexError("the file is not the one that was built", where=str(path), remedy=remedy)
 
 
 @contextmanager

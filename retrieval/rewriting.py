@@ -8,7 +8,7 @@ this project's. A model that writes nothing usable leaves the question as it was
 import re
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from retrieval.lexical import tokens
 from retrieval.queries import Query, make_query
@@ -64,7 +64,9 @@ def asking(model: "BaseChatModel", *, temperature: float | None = None, max_toke
     async def ask(prompt: str) -> str:
         from langchain_core.messages import HumanMessage
 
-        options = {"max_tokens": max_tokens} | ({} if temperature is None else {"temperature": temperature})
+        options: dict[str, Any] = {"max_tokens": max_tokens}
+        if temperature is not None:
+            options["temperature"] = temperature
         reply = await model.ainvoke([HumanMessage(prompt)], **options)
         return str(reply.text).rsplit("</think>", 1)[-1].strip()
 

@@ -243,8 +243,11 @@ class Searcher:
 
 
 def fused_evidence(rankings: Sequence[Sequence[Evidence]], k: int, *, rrf_k: int = RRF_K) -> list[Evidence]:
-    """The best k of several rankings of evidence by reciprocal-rank fusion; each keeps its own scores."""
-    items = {item.id: item for ranking in rankings for item in ranking}
+    """The best k of several rankings of evidence by reciprocal-rank fusion; scores of the same id are put together."""
+    items: dict[str, Evidence] = {}
+    for item in (item for ranking in rankings for item in ranking):
+        known = items.setdefault(item.id, item)
+        items[item.id] = known.model_copy(update={"scores": {**item.scores, **known.scores}})
     named = {str(place): [item.id for item in ranking] for place, ranking in enumerate(rankings)}
     fused = reciprocal_rank_fusion(named, k=rrf_k)[:k]
     return [items[name].model_copy(update={"score": round(score, 6)}) for name, score in fused]

@@ -31,7 +31,8 @@ def check() -> dict[str, Any]:
     golds = [case.gold.label if case.gold else None for case in fiction.questions]
     wrong = found[len(found) // 2 :] + found[: len(found) // 2]
     accuracy = {}
-    for name, shown in {"none": [[] for _ in found], "retrieved": found, "wrong passages": wrong}.items():
+    conditions: dict[str, list[list[str]]] = {"none": [[]] * len(found), "retrieved": found, "wrong passages": wrong}
+    for name, shown in conditions.items():
         rng = random.Random(11)
         answers = [read_only(case, texts, rng) for case, texts in zip(fiction.questions, shown, strict=True)]
         accuracy[name] = sum(a == gold for a, gold in zip(answers, golds, strict=True)) / len(golds)

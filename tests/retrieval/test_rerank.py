@@ -1,0 +1,78 @@
+"""The best candidates are read again, word by word."""
+
+import numpy as np
+import pytest
+from wordy import ConceptEncoder
+
+from cases.errors import SearchIndexError
+from cases.evidence import Evidence, Passage
+from retrieval.build import build_index
+from retrieval.relevance import Floors
+from retrieval.rerank import CrossEncoderReranker, LateInteraction, Reranker, open_late_interaction
+from retrieval.search import Searcher, fused_evidence
+
+
+class Longest:
+    """Prefers long texts."""
+
+    def scores(self, query, texts):
+        return np.asarray([len(text) for text in texts], dtype=np.float32)
+
+
+def test_a_reranker_orders_the_head_and_leaves_the_tail_and_its_score_is_told(tmp_path):
+    rows = [Passage(id=f"p{n}", title="", text="sepsis " + "word " * n) for n in range(6)]
+    build_index(rows, tmp_path / "i", tmp_path, encoder=ConceptEncoder())
+    plain = Searcher.open(tmp_path / "i", tmp_path, encoder=ConceptEncoder())
+    plain = plain.having(floors=Floors.none(), near_identical=1.1)
+    first = [item.id for item in plain.search("sepsis", 6)]
+    reranked = plain.having(reranker=Longest(), reranked=3)
+    again = reranked.search("sepsis", 6)
+    assert [item.id for item in again] == sorted(first[:3], reverse=True) + first[3:]
+    assert [("rerank" in item.scores) for item in again] == [True] * 3 + [False] * 3
+
+
+def test_rankings_of_passages_and_images_are_fused_by_rank():
+    passages = [Evidence(id=name, scores={"dense": 0.5}) for name in "abc"]
+    images = [Evidence(id=name) for name in "bx"]
+    fused = fused_evidence([passages, images], 3)
+    assert [item.id for item in fused] == ["b", "a", "x"]
+    assert fused[0].score == pytest.approx(1 / 62 + 1 / 61, abs=1e-6)
+    assert fused[0].scores == {"dense": 0.5}
+
+
+def test_a_search_with_an_image_asks_the_image_index_too(tmp_path):
+    class Images:
+        def search(self, image, k):
+            return [Evidence(id="image", text=str(image))]
+
+    build_index([Passage(id="p", title="", text="sepsis")], tmp_path / "i", tmp_path, encoder_source=None)
+    one = Searcher.open(tmp_path / "i", tmp_path, images=Images())
+    assert {item.id for item in one.search("sepsis", 4, image=tmp_path / "x.png")} == {"p", "image"}
+    assert [item.id for item in one.search("", 4, image=tmp_path / "x.png")] == ["image"]
+    assert [item.id for item in one.search("sepsis", 4)] == ["p"]
+
+
+def test_a_cross_encoder_that_cannot_be_had_is_named(tmp_path):
+    with pytest.raises(SearchIndexError, match="cross-encoder"):
+        CrossEncoderReranker(tmp_path / "nowhere").scores("a", ["b"])
+
+
+@pytest.mark.engine
+def test_late_interaction_prefers_the_text_that_answers(models_dir):
+    try:
+        reranker = open_late_interaction(models_dir)
+    except SearchIndexError as error:
+        pytest.skip(str(error))
+    assert isinstance(reranker, Reranker)
+    assert isinstance(reranker, LateInteraction)
+    texts = [
+        "Colchicine started within a day shortens acute gout flares.",
+        "The gift shop closes at eight in the evening.",
+        "Gout is commoner in men.",
+    ]
+    scores = reranker.scores("treatment of an acute gout attack", texts)
+    assert int(scores.argmax()) == 0
+    assert int(scores.argmin()) == 1
+    vectors = reranker.token_vectors(["gout"])[0]
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert reranker.token_vectors([]) == []
