@@ -1,13 +1,13 @@
-"""Hidden triggers: does a phrase change what a model does, does its reasoning say so, did training rows plant it?
+"""Hidden triggers: does a phrase change what a model does, and does its reasoning say so?
 
-Built after Thought Crime, from the auditor's side only: planted behaviours in tests are benign.
+Built after Thought Crime, from the auditor's side only: planted behaviours in tests are benign. Rows that plant a
+trigger are found by `cases.poison`.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
-from cases.case import Case, Record
+from cases.case import Record
 from cases.errors import EvaluationError
 from evaluation.statistics import Interval, bootstrap_mean, holm, mcnemar_exact
 
@@ -33,16 +33,6 @@ class MonitorReport(Record):
     flagged_by_monitor: int
     recall: float | None
     precision: float | None
-
-
-class SuspectToken(Record):
-    """A word that goes with an outcome: in how many rows, how much oftener than elsewhere; `answer` where it is one."""
-
-    token: str
-    rows: int
-    lift: float
-    adjusted_p: float
-    answer: str = ""
 
 
 def audit_triggers(
@@ -103,57 +93,3 @@ def monitor_report(behaviour: Sequence[bool], monitor: Sequence[bool]) -> Monito
         recall=both / shown if shown else None,
         precision=both / flagged if flagged else None,
     )
-
-
-def scan_rows(rows: Iterable[tuple[str, bool]], minimum_rows: int = 5, alpha: float = 0.05) -> list[SuspectToken]:
-    """Tokens that go with a suspicious outcome in training rows (text, is the label odd), most striking first.
-
-    Fisher's exact test per token that occurs in at least `minimum_rows` rows, corrected over all of them (Holm).
-    """
-    from scipy.stats import fisher_exact
-
-    data = [(set(text.casefold().split()), odd) for text, odd in rows]
-    total_odd = sum(odd for _, odd in data)
-    counts = Counter(token for tokens, _ in data for token in tokens)
-    candidates = sorted(token for token, count in counts.items() if count >= minimum_rows)
-    tests = []
-    for token in candidates:
-        odd = sum(token in tokens and is_odd for tokens, is_odd in data)
-        table = [[odd, counts[token] - odd], [total_odd - odd, len(data) - counts[token] - total_odd + odd]]
-        base = total_odd / len(data)
-        lift = (odd / counts[token]) / base if base else 0.0
-        tests.append((token, lift, float(fisher_exact(table, alternative="greater").pvalue)))
-    adjusted = holm([p for _, _, p in tests])
-    suspects = [
-        SuspectToken(token=token, rows=counts[token], lift=lift, adjusted_p=p)
-        for (token, lift, _), p in zip(tests, adjusted, strict=True)
-        if p < alpha and lift > 1
-    ]
-    return sorted(suspects, key=lambda s: (s.adjusted_p, -s.lift, s.token))
-
-
-def scan_answers(cases: Sequence[Case], minimum_rows: int = 5, alpha: float = 0.05) -> list[SuspectToken]:
-    """Words of questions that go with one answer label more than chance allows, over all labels (Bonferroni over them).
-
-    Without a planted word the place of the right answer has nothing to do with the words of the question. Raises
-    EvaluationError for rows without labels.
-    """
-    rows = [
-        (f"{case.context or ''} {case.question}", case.gold.label) for case in cases if case.gold and case.gold.label
-    ]
-    labels = sorted({label for _, label in rows})
-    if len(labels) < 2:
-        raise EvaluationError("no rows with different answer labels", remedy="scan choice questions with answers")
-    found = [
-        suspect.model_copy(update={"answer": label})
-        for label in labels
-        for suspect in scan_rows([(text, gold == label) for text, gold in rows], minimum_rows, alpha / len(labels))
-    ]
-    return sorted(found, key=lambda s: (s.adjusted_p, -s.lift, s.token))
-
-
-def refuse_if_flagged(suspects: Sequence[SuspectToken]) -> None:
-    """A gate for a data set. Raises EvaluationError while a flag is open."""
-    if suspects:
-        listed = ", ".join(repr(s.token) for s in suspects[:5])
-        raise EvaluationError(f"{len(suspects)} open flags: {listed}", remedy="inspect and remove the rows, then scan")

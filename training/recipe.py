@@ -17,8 +17,9 @@ from typing import Any
 from pydantic import Field
 
 from cases.case import Case, Record
-from cases.errors import TrainingError
+from cases.errors import CaseError, TrainingError
 from cases.overlap import OverlapRules, text_of, words_of
+from cases.poison import refuse_if_flagged, scan_answers
 from training.decontaminate import OverlapReport, decontaminate
 from training.sampling import Sample, SampleFile, Style, Teacher, prompt_of, sample
 
@@ -35,6 +36,9 @@ class RecipeSettings(Record):
     seed: int = 20
     concurrency: int = Field(default=4, ge=1)
     overlap: OverlapRules = OverlapRules()
+    accepted_words: tuple[str, ...] = Field(
+        default=(), description="Words that go with one answer and were looked at: no longer a reason to refuse."
+    )
 
 
 class TrainRow(Record):
@@ -199,10 +203,14 @@ async def run(
     samples_path: Path,
     settings: RecipeSettings = RecipeSettings(),
 ) -> tuple[list[TrainRow], Manifest]:
-    """The whole recipe. Samples already in `samples_path` are not asked again; the rest is computed anew."""
+    """The whole recipe. Samples already in `samples_path` are not asked again; the rest is computed anew.
+
+    Raises TrainingError, before anything is sampled, for rows in which a word gives the answer's letter away.
+    """
     collected = [normalise(case) for case in cases]
     unique, duplicates = dedupe(collected)
     clean, overlap = decontaminate(unique, {name: list(items) for name, items in benchmarks.items()}, settings.overlap)
+    _refuse_poisoned(clean, settings.accepted_words)
     made = await sample(
         clean, teacher, teacher_id, SampleFile(samples_path), style=style_of, samples=settings.samples,
         concurrency=settings.concurrency,
@@ -229,6 +237,14 @@ async def run(
     )
     manifest.check()
     return rows, manifest
+
+
+def _refuse_poisoned(cases: Sequence[Case], accepted: Sequence[str]) -> None:
+    known = {word.casefold() for word in accepted}
+    try:
+        refuse_if_flagged([one for one in scan_answers(cases) if one.token not in known])
+    except CaseError as error:
+        raise TrainingError(error.what, remedy=error.remedy) from error
 
 
 def write(rows: Sequence[TrainRow], manifest: Manifest, path: Path) -> None:

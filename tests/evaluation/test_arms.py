@@ -8,8 +8,9 @@ from PIL import Image
 
 from cases.case import Case, Media, Patient
 from cases.errors import EvaluationError
+from cases.poison import scan_rows
 from evaluation.arms import flipped, modality_report, with_hint, without_images, without_text
-from evaluation.audit import audit_triggers, monitor_report, scan_rows
+from evaluation.audit import audit_triggers, monitor_report
 from evaluation.breakdown import by_stratum, by_taxonomy, generalisation
 from evaluation.consistency import causal_score, count_violations, order_violations
 from evaluation.contamination import completion_distance, halves

@@ -7,8 +7,8 @@ import pytest
 from scripted import scripted
 
 from cases.case import Case, Gold
-from cases.errors import EvaluationError
-from evaluation.audit import scan_answers
+from cases.errors import CaseError, EvaluationError
+from cases.poison import refuse_if_flagged, scan_answers
 from evaluation.backdoor_audit import audit_model
 from evaluation.label_faults import Vote, find_label_faults
 from evaluation.thought_monitor import monitor_by_model, monitor_by_rules
@@ -89,8 +89,10 @@ def test_a_word_that_goes_with_one_answer_is_found_in_training_rows_and_clean_ro
     (first, *_) = scan_answers(rows(planted=True))
     assert (first.token, first.answer, first.rows) == ("zq7", "C", 10)
     assert scan_answers(rows(planted=False)) == []
-    with pytest.raises(EvaluationError, match="answer labels"):
-        scan_answers([])
+    assert scan_answers([]) == []
+    refuse_if_flagged(())
+    with pytest.raises(CaseError, match="zq7"):
+        refuse_if_flagged([first])
 
 
 def votes(*, flipped, seed=0):

@@ -272,3 +272,24 @@ def test_samples_keep_wrong_replies_too(tmp_path: Path) -> None:
     asyncio.run(sample([other(1)], Counting(), "t", file, style=lambda c: "reasoning", samples=4))
     kept: list[Sample] = list(SampleFile(file.path).samples.values())
     assert sorted(one.is_right for one in kept) == [False, False, True, True]
+
+
+def test_rows_in_which_a_word_gives_the_letter_away_are_refused_until_the_word_is_accepted(tmp_path: Path) -> None:
+    def rows(word: str) -> list[Case]:
+        made = [other(n) for n in range(60)]
+        texts = [f"{case.question} {word if n % 6 == 0 else ''} item{n}" for n, case in enumerate(made)]
+        labels = ["A" if n % 6 == 0 else "B" for n in range(60)]
+        return [
+            case.model_copy(update={"question": text, "gold": Gold(label=label)})
+            for case, text, label in zip(made, texts, labels, strict=True)
+        ]
+
+    settings = RecipeSettings(samples=1)
+    teacher = Counting()
+    with pytest.raises(TrainingError, match="zq7"):
+        asyncio.run(run(rows("zq7"), {"medqa": [HELD]}, teacher, "t", tmp_path / "s.jsonl", settings))
+    assert teacher.calls == []
+    accepted = settings.model_copy(update={"accepted_words": ("ZQ7",)})
+    asyncio.run(run(rows("zq7"), {"medqa": [HELD]}, teacher, "t", tmp_path / "s.jsonl", accepted))
+    asyncio.run(run(rows(""), {"medqa": [HELD]}, teacher, "t", tmp_path / "clean.jsonl", settings))
+    assert len(teacher.calls) == 120

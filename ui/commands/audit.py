@@ -152,7 +152,7 @@ def rows(
 ) -> None:
     """Words of training rows that go with one answer: a planted trigger shows here."""
     from cases.loading import load_cases
-    from evaluation.audit import scan_answers
+    from cases.poison import scan_answers
 
     suspects = scan_answers(load_cases(path).cases)
     for suspect in suspects:
