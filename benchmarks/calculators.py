@@ -5,11 +5,15 @@
 
 Two labels are compared. The *released* label was computed from the same entities: agreement with it tells whether the
 formulas are the same. The *corrected* label was made anew from the note: agreement with it is bounded by how often the
-listed entities are right. The control is the registry with the entities of another note of the same calculator.
+listed entities are right. The control is the registry with the entities of another note of the same calculator. Where
+the package `medcalc-bench` is installed (`pip install --no-deps medcalc-bench`), its answers stand beside the
+registry's.
 """
 
 import argparse
 import ast
+import importlib
+import importlib.util
 import json
 import math
 import sys
@@ -68,6 +72,41 @@ REASONS = {
 }
 """Why the numbers of a calculator differ, read from the rows."""
 
+LIBRARY: dict[int, tuple[str, str]] = {
+    2: ("creatinine_clearance", "generate_cockcroft_gault_explanation"),
+    3: ("ckd_epi_2021_creatinine", "ckd_epi_2021_explanation"),
+    5: ("mean_arterial_pressure", "mean_arterial_pressure_explanation"),
+    6: ("bmi_calculator", "bmi_calculator_explanation"),
+    7: ("calcium_correction", "calculate_corrected_calcium_explanation"),
+    10: ("ideal_body_weight", "ibw_explanation"),
+    11: ("qt_calculator_bazett", "bazett_calculator_explanation"),
+    19: ("fibrosis_4", "compute_fib4_explanation"),
+    22: ("maintenance_fluid_calc", "maintenance_fluid_explanation"),
+    26: ("sch", "compute_sodium_correction_hyperglycemia_explanation"),
+    30: ("sOsm", "compute_serum_osmolality_explanation"),
+    38: ("free_water_deficit", "free_water_deficit_explanation"),
+    39: ("anion_gap", "compute_anion_gap_explanation"),
+    40: ("compute_fena", "compute_fena_explanation"),
+    44: ("ldl_calculated", "compute_ldl_explanation"),
+    56: ("qt_calculator_fredericia", "fredericia_calculator_explanation"),
+    57: ("qt_calculator_framingham", "framingham_calculator_explanation"),
+    58: ("qt_calculator_hodges", "hodges_calculator_explanation"),
+    59: ("qt_calculator_rautaharju", "rautaharju_calculator_explanation"),
+    60: ("bsa_calculator", "bsa_calculator_explaination"),
+    61: ("target_weight", "targetweight_explanation"),
+    62: ("adjusted_body_weight", "abw_explanation"),
+    63: ("delta_gap", "compute_delta_gap_explanation"),
+    65: ("albumin_corrected_anion", "compute_albumin_corrected_anion_explanation"),
+    66: ("albumin_corrected_delta_gap", "compute_albumin_corrected_delta_gap_explanation"),
+    67: ("albumin_delta_ratio", "compute_albumin_delta_ratio_explanation"),
+}
+"""Module and function of the package `medcalc-bench` for the calculators whose inputs it takes one by one."""
+LIBRARY_INPUTS = {
+    "qt": "qt_interval", "systolic": "sys_bp", "diastolic": "dia_bp", "urea_nitrogen": "bun",
+    "hdl": "hdl_cholestrol", "total_cholesterol": "total_cholestrol", "platelets": "platelet_count",
+    "bmi": "body_mass_index",
+}  # fmt: skip
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -120,6 +159,7 @@ def report(rows: list[dict]) -> str:
         f"- Refused by the registry for an impossible or missing value: {total['refused']}.",
         f"- Read from the note by rules (`read_inputs`): {share(total['inputs read'], total['inputs'])} of the listed "
         f"inputs, of which {share(total['inputs right'], total['inputs read'])} have the listed value.",
+        *library_line(rows),
         f"- `find` names the right calculator first for {share(total['found'], total['notes'])} of the questions.",
         "",
         *table,
@@ -230,6 +270,49 @@ def opioids(entities: dict[str, Any]) -> dict[str, Any]:
             times = entities[f"{key} Per Day"][0]
             found[opioid.name] = (dose * times, "µg/h") if opioid.quantity == "patch" else (dose * times, f"{unit}/day")
     return found
+
+
+def library_line(rows: list[dict]) -> list[str]:
+    """The package `medcalc-bench` beside the registry, on the calculators whose inputs it takes; empty without it."""
+    if importlib.util.find_spec("medcalc") is None:
+        return []
+    count: dict[str, int] = defaultdict(int)
+    for row in rows:
+        number = int(row["meta"]["calculator_id"])
+        if number not in LIBRARY or str(row["answer"]) == "nan":
+            continue
+        count["notes"] += 1
+        own, other = computed(number, row), library_value(number, row)
+        count["failed"] += other is None
+        count["registry"] += own is not None and right(number, own, *corrected(number, row))
+        count["library"] += other is not None and right(number, other, *corrected(number, row))
+        count["same"] += own is not None and other is not None and math.isclose(float(own), float(other), rel_tol=1e-3)
+    return [
+        f"- On the {len(LIBRARY)} calculators whose inputs the package `medcalc-bench` takes one by one "
+        f"({count['notes']} notes): corrected label met by the package {share(count['library'], count['notes'])}, "
+        f"by the registry {share(count['registry'], count['notes'])}; the same value to 0.1 % in "
+        f"{share(count['same'], count['notes'])}; no value from the package in {count['failed']}."
+    ]
+
+
+def library_value(number: int, row: dict) -> str | None:
+    """The package's answer; None where it raises: it fails on units and inputs in many ways of its own."""
+    module, function = LIBRARY[number]
+    folded = {
+        alias.casefold(): item.name
+        for item in calculator(number).inputs
+        for alias in (item.name.replace("_", " "), *item.aliases)
+    }
+    values: dict[str, Any] = {}
+    for name, value in ast.literal_eval(row["meta"]["relevant_entities"]).items():
+        own = folded.get(name.casefold())
+        if own is not None:
+            values[LIBRARY_INPUTS.get(own, own)] = tuple(value) if isinstance(value, list) else value
+    try:
+        answer = getattr(importlib.import_module(f"medcalc.{module}"), function)(values)["Answer"]
+        return f"{float(answer):.8g}"
+    except (ImportError, KeyError, TypeError, ValueError, UnboundLocalError, AttributeError, IndexError):
+        return None
 
 
 def explained(faults: list[str]) -> list[str]:
