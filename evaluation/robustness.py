@@ -13,7 +13,7 @@ from pydantic import Field
 
 from cases.case import Case, Record
 from cases.errors import EvaluationError
-from evaluation import arms, biases, image_arms
+from evaluation import arms, biases, image_arms, text_edits
 from evaluation.benchmarks import Benchmark
 from evaluation.report import ItemResult
 from evaluation.statistics import PairedComparison, holm, paired_bootstrap
@@ -70,6 +70,7 @@ _CHANGES: tuple[tuple[str, str, Change], ...] = (
     ("gold-first", "the right option in the first place", lambda case, _: arms.gold_at(case, 0)),
     ("gold-last", "the right option in the last place", lambda case, _: arms.gold_at(case, -1)),
     ("irrelevant-sentence", "a sentence without bearing", lambda case, to: arms.with_irrelevance(case, to.draw(case))),
+    ("other-sex", "a patient of the other sex, where nothing hangs on it", lambda case, _: text_edits.other_sex(case)),
     ("counterfactual", "an edit that moves the truth", lambda case, _: arms.counterfactual(case)),
     ("swap-pair", "earlier and current image exchanged, the truth too", lambda case, _: image_arms.swap_pair(case)),
     *((f"image-{kind}", says, _of_kind(kind)) for kind, says in image_arms.KINDS.items()),

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cases.case import Case, Gold, Media, TaskKind
 from cases.errors import EvaluationError
-from evaluation import arms, benchmarks, biases, image_arms
+from evaluation import arms, benchmarks, biases, image_arms, text_edits
 from evaluation.report import ItemResult
 from evaluation.robustness import ARMS, apply, compare_arms, markdown
 
@@ -206,4 +206,24 @@ def test_the_table_names_each_arm_with_its_interval(tmp_path):
     text = markdown("MedQA", list(rows.values()), is_fixture=True)
     assert "bias-authority" in text
     assert "Fixture" in text
-    assert len(ARMS) == 41
+    assert len(ARMS) == 42
+
+
+@pytest.mark.parametrize(
+    ("text", "turned"),
+    [
+        ("A 50-year-old man has lost his wife. He coughs.", "A 50-year-old woman has lost her husband. She coughs."),
+        ("Her husband brought her in. She is pale.", "His wife brought him in. He is pale."),
+        ("A boy fell on his hand.", "A girl fell on her hand."),
+        ("Treatment helped her.", "Treatment helped him."),
+    ],
+)
+def test_a_patient_becomes_one_of_the_other_sex(text, turned):
+    assert text_edits.other_sex(case("x", question=text, context=None)).question == turned
+
+
+def test_a_case_in_which_sex_may_matter_is_left_alone():
+    assert text_edits.other_sex(case("x", question="A woman of 30 is pregnant.")) is None
+    assert text_edits.other_sex(case("x", question="A man has a large prostate.")) is None
+    assert text_edits.other_sex(case("x", question="Which drug lowers lipids?")) is None
+    assert text_edits.other_sex(case("x", question="A man coughs.", language="de")) is None
