@@ -16,7 +16,7 @@ from knowledge.chunking import OVERLAP_WORDS, WINDOW_WORDS, chunk_markdown, chun
 from knowledge.passages import passages_of, read_text
 from knowledge.pdf import pdf_passages
 from knowledge.pubmed import pubmed_passages
-from knowledge.rows import OnError, jsonl_passages, parquet_passages, read_date
+from knowledge.rows import OnError, is_without_text, jsonl_passages, parquet_passages, read_date
 from knowledge.web_pages import read_page
 
 SUFFIXES = (".md", ".markdown", ".txt", ".html", ".htm", ".pdf", ".jsonl", ".parquet", ".xml", ".xml.gz")
@@ -58,15 +58,22 @@ def read_corpus(
 
 
 def corpus_files(path: Path) -> list[Path]:
-    """The files that a corpus is made of, by name. Hidden files and the questions beside a BEIR corpus are none."""
+    """The files that a corpus is made of, by name.
+
+    Hidden files are none, nor are the questions beside a BEIR corpus, nor, in a folder, tables without text. Of a
+    folder that `ingest` wrote, its documents.
+    """
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise KnowledgeError("there is no such file or folder", where=str(path))
     if (path / "corpus.jsonl").is_file():
         return [path / "corpus.jsonl"]
+    if (path / "ledger.jsonl").is_file() and (path / "documents").is_dir():
+        return sorted((path / "documents").glob("*.jsonl"))
     found = (item for item in path.rglob("*") if item.name.lower().endswith(SUFFIXES) and item.is_file())
-    return sorted(item for item in found if not any(part.startswith(".") for part in item.relative_to(path).parts))
+    shown = (item for item in found if not any(part.startswith(".") for part in item.relative_to(path).parts))
+    return sorted(item for item in shown if not is_without_text(item))
 
 
 def read_document(file: Path, *, root: Path, cut: Cut, on_error: OnError) -> Iterator[Passage]:

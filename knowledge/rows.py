@@ -7,11 +7,12 @@ under its own id, because judgements name it; what is put together from several 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cases.case import Media
 from cases.errors import KnowledgeError
 from cases.evidence import Passage
 from knowledge.chunking import chunk_text
@@ -105,9 +106,9 @@ def parquet_passages(
 
     try:
         table = ParquetFile(path)
-        columns = set(table.schema_arrow.names)
-        if not columns & set(TEXT_COLUMNS) and not any(layout.columns <= columns for layout in LAYOUTS):
-            on_error(KnowledgeError(f"a table of {', '.join(sorted(columns))[:80]} holds no text", where=str(path)))
+        columns = table.schema_arrow.names
+        if not _have_text(columns):
+            on_error(KnowledgeError(f"a table of {', '.join(columns)[:80]} holds no text", where=str(path)))
             return
         number = 0
         for batch in table.iter_batches(batch_size=2048):
@@ -121,6 +122,22 @@ def parquet_passages(
                 yield from passages
     except (ArrowException, OSError) as error:
         on_error(KnowledgeError(f"not a Parquet table: {error}", where=str(path), remedy="copy it again"))
+
+
+def is_without_text(path: Path) -> bool:
+    """Whether a file is a readable table of something else than text: edges, codes without names, counts."""
+    from pyarrow import ArrowException
+    from pyarrow.parquet import read_schema
+
+    try:
+        return path.suffix == ".parquet" and not _have_text(read_schema(path).names)
+    except (ArrowException, OSError):
+        return False
+
+
+def _have_text(columns: Sequence[str]) -> bool:
+    found = set(columns)
+    return bool(found & set(TEXT_COLUMNS)) or any(layout.columns <= found for layout in LAYOUTS)
 
 
 def read_date(value: object) -> date | None:
@@ -156,7 +173,8 @@ def _of_row(row: Row, source: str, licence: str, window: int, overlap: int) -> l
             return []
         passage = Passage(
             id=name or hashlib.sha256(text.encode()).hexdigest()[:16], title=str(row.get("title") or ""), text=text,
-            section=str(row.get("section") or ""), is_retracted=bool(row.get("is_retracted", False)), **facts,
+            section=str(row.get("section") or ""), is_retracted=bool(row.get("is_retracted", False)),
+            figures=tuple(Media.model_validate(figure) for figure in row.get("figures") or ()), **facts,
         )  # fmt: skip
         return [passage]
     layout = next((item for item in LAYOUTS if item.columns <= row.keys()), None)

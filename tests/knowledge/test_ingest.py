@@ -153,7 +153,7 @@ def test_rows_of_known_tables_become_passages(tmp_path: Path) -> None:
     assert found["m"].text == "A chunk."
 
 
-def test_a_parquet_table_of_text_is_read_and_one_of_edges_is_reported(tmp_path: Path) -> None:
+def test_a_table_without_text_is_passed_over_in_a_folder_and_refused_alone(tmp_path: Path) -> None:
     import pandas as pd
 
     pd.DataFrame({"id": ["a"], "question": ["Why?"], "answer": ["So."]}).to_parquet(tmp_path / "a.parquet")
@@ -161,8 +161,10 @@ def test_a_parquet_table_of_text_is_read_and_one_of_edges_is_reported(tmp_path: 
     (tmp_path / "c.parquet").write_bytes(b"PAR1 but not really")
     errors: list[str] = []
     assert [p.id for p in read_corpus(tmp_path, on_error=lambda error: errors.append(str(error)))] == ["a"]
-    assert "holds no text" in errors[0]
-    assert "not a Parquet table" in errors[1]
+    (error,) = errors
+    assert "not a Parquet table" in error
+    with pytest.raises(KnowledgeError, match="holds no text"):
+        list(read_corpus(tmp_path / "b.parquet"))
 
 
 def test_with_a_handler_the_good_rows_and_files_are_kept(tmp_path: Path) -> None:
@@ -235,6 +237,14 @@ def test_only_what_changed_is_read_again(tmp_path: Path) -> None:
     assert ingest(folder, store).unchanged == 2
     assert len(list((store / "documents").iterdir())) == 2
     assert ingest(folder, store, window=64, overlap=8).changed == ("a.md", "b.md"), "other settings, other passages"
+
+
+def test_what_was_read_is_a_corpus_itself_with_its_figures(pdf: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    ingest(pdf, store)
+    stored = list(stored_passages(store))
+    assert sum(len(passage.figures) for passage in stored) == 2
+    assert sorted(read_corpus(store), key=lambda p: p.id) == sorted(stored, key=lambda p: p.id)
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:

@@ -115,11 +115,17 @@ def link(
     graph: Tables = None,
     kind: Annotated[str | None, typer.Option(help="Only nodes of this type.")] = None,
     mentions: Annotated[bool, typer.Option("--mentions", help="Find the names in a text.")] = False,
+    by_meaning: Annotated[
+        bool, typer.Option("--meaning", help="Also by the default encoder, which takes longer.")
+    ] = False,
 ) -> None:
     """The node that a name means, and how sure that is; or the nodes that a text names."""
+    from cases.settings import load_settings
     from knowledge.linking import EntityLinker
+    from retrieval.encoders import open_encoder
 
-    linker = EntityLinker(_graph(graph))
+    encode = open_encoder(load_settings().models_dir).encode if by_meaning else None
+    linker = EntityLinker(_graph(graph), encode=encode)
     if mentions:
         for item in linker.mentions(text, kind):
             typer.echo(
