@@ -37,6 +37,7 @@ class PassageStore:
 
     def __init__(self, folder: Path, arrays: dict[str, NDArray], values: dict[str, list[str]]):
         self._path, self._arrays, self._values = folder / "passages.jsonl", arrays, values
+        self._last_filter: tuple[Filters, NDArray[np.bool_] | None] | None = None
 
     def __len__(self) -> int:
         return len(self._arrays["offsets"]) - 1
@@ -122,7 +123,13 @@ class PassageStore:
         return int(order[place])
 
     def allowed(self, filters: Filters) -> NDArray[np.bool_] | None:
-        """Which passage numbers pass; None if all do."""
+        """Which passage numbers pass; None if all do. The last answer is kept: most searches filter alike."""
+        last = self._last_filter
+        if last is None or last[0] != filters:
+            last = self._last_filter = (filters, self._passing(filters))
+        return last[1]
+
+    def _passing(self, filters: Filters) -> NDArray[np.bool_] | None:
         keep = np.ones(len(self), dtype=bool)
         if not filters.allow_retracted:
             keep &= self._arrays["retracted"] == 0

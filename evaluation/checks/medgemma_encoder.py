@@ -69,7 +69,14 @@ def _tiny_siglip() -> SiglipEncoder:
     small = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     torch.manual_seed(0)
     config = SiglipConfig(
-        text_config={**small, "vocab_size": 128, "max_position_embeddings": 16, "projection_size": 16},
+        text_config={
+            **small,
+            "vocab_size": 128,
+            "max_position_embeddings": 16,
+            "projection_size": 16,
+            "bos_token_id": 1,
+            "eos_token_id": 2,
+        },
         vision_config={**small, "image_size": 32, "patch_size": 16},
     )
     images = SiglipImageProcessor(size={"height": 32, "width": 32})
