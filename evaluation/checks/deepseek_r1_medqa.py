@@ -1,12 +1,29 @@
-"""The DeepSeek-R1 study: does length separate right from wrong, and does a null stay quiet?"""
+"""The DeepSeek-R1 study: does length separate right from wrong, does a null stay quiet, are planted errors tagged?"""
 
+import asyncio
+import json
 from typing import Any
 
 import numpy as np
+from langchain_core.language_models import BaseChatModel
 
 from evaluation.checks.expectation import Expectations
+from evaluation.error_taxonomy import CLASSES, TaggedErrors, tag_by_model, tag_by_rules
 from evaluation.metrics import auroc
 from evaluation.reliability import length_reliability
+from models.profile import ModelProfile, attach
+from models.scripted import Rule, ScriptedChat
+
+SOUND = (
+    "The differential holds pneumonia and embolism. Embolism is less likely because the D-dimer is normal. "
+    "The answer is B."
+)
+PLANTED = {
+    "anchoring": " The normal film speaks against it, but I will still keep the initial diagnosis.",
+    "conflicting_data": " The low calcium contradicts this picture. So I choose A.",
+    "overthinking": " Wait. Hmm, maybe C. Actually, A. Let me reconsider. Wait, B again.",
+    "knowledge_gap": " I don't recall the dose of this drug.",
+}
 
 
 def check() -> dict[str, Any]:
@@ -27,4 +44,27 @@ def check() -> dict[str, Any]:
         null = length_reliability(world.lognormal(8, 0.5, 100).tolist(), (world.random(100) < 0.8).tolist(), seed=seed)
         flagged += null.is_warning
     seen.that("null worlds flagged", flagged / 200, flagged / 200 <= 0.05)
+    found = {error: tag_by_rules(SOUND + said, is_correct=False).classes for error, said in PLANTED.items()}
+    seen.that("planted errors tagged by rule", len(found), all(tags == (error,) for error, tags in found.items()))
+    quiet = [tag_by_rules(SOUND + said, is_correct=True) for said in PLANTED.values()]
+    quiet.append(tag_by_rules(SOUND, is_correct=False))
+    tags = sum(len(one.tags) for one in quiet)
+    seen.that("tags of right answers and of a sound reasoning", tags, tags == 0)
+    judged = asyncio.run(_judged())
+    seen.that("six classes by a scripted judge, with quotes", len(judged.classes), judged.classes == CLASSES)
+    seen.that("its classes without words in the transcript", judged.without_evidence, judged.without_evidence == 1)
     return seen.outcome()
+
+
+async def _judged() -> TaggedErrors:
+    """A judge that names every class with words that stand there, and one more with words that do not."""
+    named = [{"error": name, "quote": "Embolism is less likely"} for name in CLASSES[:-1]]
+    reply = json.dumps({"errors": [*named, {"error": CLASSES[-1], "quote": "The answer is B."}]})
+    first = await tag_by_model(_scripted(reply), "q", SOUND, "A", "B")
+    invented = json.dumps({"errors": [{"error": "anchoring", "quote": "words it never said"}]})
+    second = await tag_by_model(_scripted(invented), "q", SOUND, "A", "B")
+    return first.model_copy(update={"without_evidence": first.without_evidence + second.without_evidence})
+
+
+def _scripted(reply: str) -> BaseChatModel:
+    return attach(ScriptedChat(rules=[Rule(reply=reply)]), ModelProfile(identity="scripted@check", engine="scripted"))

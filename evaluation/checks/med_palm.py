@@ -1,13 +1,16 @@
-"""Med-PaLM: votes with reported ties, and selective prediction from the share of the modal answer."""
+"""Med-PaLM: votes with reported ties, selective prediction from the share of the modal answer, the human rubric."""
 
+import random
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from agents.voter import Ballot, tally
+from cases.errors import EvaluationError
 from evaluation.calibration import at_coverage, aurc, risk_coverage
 from evaluation.checks.expectation import Expectations
+from evaluation.human_rating import axes, rating, summarise
 from evaluation.statistics import exact_interval
 
 
@@ -41,4 +44,43 @@ def check() -> dict[str, Any]:
         for now, later in pairwise(curve)
     )
     seen.that("risk rises with coverage", rises, rises)
+    _rubric(seen)
     return seen.outcome()
+
+
+def _rubric(seen: Expectations) -> None:
+    """Ratings on the fourteen axes: scales hold, a missing axis refuses, kappa is the reference's."""
+    counts = [len(axes("clinician")), len(axes("lay"))]
+    seen.that("axes of clinicians and lay people", counts, counts == [12, 2])
+    whole = {axis.id: axis.levels[-1] for axis in axes("clinician")}
+    refused = sum(_refuses(whole | {name: None}) + _refuses(whole | {name: "off the scale"}) for name in whole)
+    seen.that("ratings refused with an axis missing or off its scale", refused, refused == 24)
+    rng = random.Random(0)
+    harm = next(axis for axis in axes("clinician") if axis.id == "extent_of_harm")
+    first = [rng.randrange(3) for _ in range(80)]
+    second = [a if rng.random() < 0.8 else rng.randrange(3) for a in first]
+    ratings = [
+        rating(run=str(i), rater=name, audience="clinician", said=whole | {harm.id: harm.levels[level]})
+        for i, pair in enumerate(zip(first, second, strict=True))
+        for name, level in zip("AB", pair, strict=True)
+    ]
+    found = next(one for one in summarise(ratings) if one.axis == harm.id)
+    assert found.kappa is not None
+    seen.near("kappa of two raters", found.kappa.value, _quadratic_kappa(first, second), 1e-9)
+    best = (first.count(2) + second.count(2)) / 160
+    seen.that("share without harm", found.best.value, found.best.low < best < found.best.high)
+
+
+def _refuses(said: dict[str, Any]) -> bool:
+    try:
+        rating(run="r", rater="A", audience="clinician", said=said)
+    except EvaluationError:
+        return True
+    return False
+
+
+def _quadratic_kappa(first: list[int], second: list[int]) -> float:
+    """Cohen's kappa with quadratic weights, written out (Cohen 1968): 1 - observed over expected disagreement."""
+    seen = sum((a - b) ** 2 for a, b in zip(first, second, strict=True)) / len(first)
+    expected = sum((a - b) ** 2 for a in first for b in second) / len(first) ** 2
+    return 1 - seen / expected
