@@ -65,11 +65,14 @@ def choice(name: str, label: str, points: Mapping[str, float]) -> Criterion:
     return read
 
 
-def rule(label: str, needs: tuple[str, ...], points: Callable[[Given], float]) -> Criterion:
-    """Points by a function of the inputs `needs`; it is asked only if all of them were given."""
+def rule(
+    label: str, needs: tuple[str, ...], points: Callable[[Given], float], *, one_of: tuple[str, ...] = ()
+) -> Criterion:
+    """Points by a function; it is asked only if all inputs of `needs`, and at least one of `one_of`, were given."""
 
     def read(given: Given) -> Points:
-        return Points(points(given), label) if given.has(*needs) else Points(None, label)
+        is_told = given.has(*needs) and (not one_of or any(given.has(name) for name in one_of))
+        return Points(points(given), label) if is_told else Points(None, label)
 
     return read
 

@@ -62,6 +62,9 @@ def _coma_scale(given: Given, working: Working) -> float:
     return float(total)
 
 
+_DRIPS = ("dopamine", "dobutamine", "epinephrine", "norepinephrine")
+
+
 def _oxygen_points(given: Given) -> float:
     ratio = given.pao2 / (given.fio2 / 100)
     is_supported = bool(given.ventilated or given.cpap)
@@ -73,9 +76,7 @@ def _oxygen_points(given: Given) -> float:
 
 
 def _circulation_points(given: Given) -> float:
-    dopamine, dobutamine, epinephrine, norepinephrine = (
-        getattr(given, name) or 0.0 for name in ("dopamine", "dobutamine", "epinephrine", "norepinephrine")
-    )
+    dopamine, dobutamine, epinephrine, norepinephrine = (getattr(given, name) or 0.0 for name in _DRIPS)
     if dopamine > 15 or epinephrine > 0.1 or norepinephrine > 0.1:
         return 4
     if dopamine > 5 or epinephrine > 0 or norepinephrine > 0:
@@ -112,9 +113,9 @@ _SOFA = score(
         rule("oxygenation", ("pao2", "fio2"), _oxygen_points),
         bands("platelets", "platelets", "10^9/L", ("<", 20, 4), ("<", 50, 3), ("<", 100, 2), ("<", 150, 1)),
         bands("bilirubin", "bilirubin", "mg/dL", (">=", 12, 4), (">=", 6, 3), (">=", 2, 2), (">=", 1.2, 1)),
-        rule("circulation", (), _circulation_points),
+        rule("circulation", (), _circulation_points, one_of=(*_DRIPS, "hypotension", "systolic")),
         bands("gcs", "GCS", "", ("<", 6, 4), ("<", 10, 3), ("<", 13, 2), ("<", 15, 1)),
-        rule("creatinine or urine output", (), _renal_points),
+        rule("creatinine or urine output", (), _renal_points, one_of=("creatinine", "urine_output")),
     ), "Vincent et al., Intensive Care Med 1996;22:707", keywords="sepsis organ failure",
 )  # fmt: skip
 
@@ -173,7 +174,7 @@ _APACHE = score(
         _band("heart_rate", "heart rate", (180, 4), (140, 3), (110, 2), (70, 0), (55, 2), (40, 3), (_BOTTOM, 4)),
         _band("respiratory_rate", "respiratory rate", (50, 4), (35, 3), (25, 1), (12, 0), (10, 1), (6, 2),
             (_BOTTOM, 4)),
-        rule("oxygenation", (), _apache_oxygen),
+        rule("oxygenation", (), _apache_oxygen, one_of=("pao2", "aa_gradient")),
         _band("ph", "arterial pH", (7.7, 4), (7.6, 3), (7.5, 1), (7.33, 0), (7.25, 2), (7.15, 3), (_BOTTOM, 4)),
         _band("sodium", "sodium", (180, 4), (160, 3), (155, 2), (150, 1), (130, 0), (120, 2), (111, 3), (_BOTTOM, 4)),
         _band("potassium", "potassium", (7, 4), (6, 3), (5.5, 1), (3.5, 0), (3, 1), (2.5, 2), (_BOTTOM, 4)),
@@ -182,7 +183,7 @@ _APACHE = score(
         _band("white_cells", "white cells", (40, 4), (20, 2), (15, 1), (3, 0), (1, 2), (_BOTTOM, 4)),
         rule("Glasgow Coma Scale", ("gcs",), lambda given: 15 - given.gcs),
         _band("age", "age", (75, 6), (65, 5), (55, 3), (45, 2), (_BOTTOM, 0)),
-        rule("chronic disease", (), _apache_chronic),
+        rule("chronic disease", ("severe_chronic_disease",), _apache_chronic),
     ), "Knaus et al., Crit Care Med 1985;13:818", keywords="intensive care mortality",
 )  # fmt: skip
 

@@ -161,7 +161,7 @@ _HEART = score(
         choice("ecg", "ECG",
             {"normal": 0, "non-specific repolarization disturbance": 1, "significant st deviation": 2}),
         bands("age", "age", "years", (">=", 65, 2), (">=", 45, 1)),
-        rule("risk factors", (), _heart_risk_points),
+        rule("risk factors", (), _heart_risk_points, one_of=(*_RISKS, "atherosclerosis", "stroke", "tia")),
         choice("troponin", "troponin", {"normal": 0, "up to three times": 1, "above three times": 2}),
     ), "Six et al., Neth Heart J 2008;16:191", keywords="chest pain major cardiac events",
 )  # fmt: skip

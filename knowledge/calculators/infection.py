@@ -104,7 +104,7 @@ _SIRS = score(
     ), (
         bands("temperature", "temperature", "°C", (">", 38, 1), ("<", 36, 1)),
         bands("heart_rate", "heart rate", "/min", (">", 90, 1)),
-        rule("fast breathing or PaCO2 below 32 mm Hg", (), _breathing),
+        rule("fast breathing or PaCO2 below 32 mm Hg", (), _breathing, one_of=("respiratory_rate", "paco2")),
         rule("white cells above 12, below 4, or over 10 % bands", ("white_cells",), lambda given: 1 if (
             given.white_cells > 12 or given.white_cells < 4 or (given.bands is not None and given.bands > 10)) else 0),
     ), "Bone et al., Chest 1992;101:1644", keywords="sepsis number met critiera systemic inflammatory response",

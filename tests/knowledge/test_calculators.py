@@ -213,6 +213,9 @@ def test_what_is_missing_is_said_or_refused() -> None:
     assert told.value == 1
     assert "hypertension" in told.missing
     assert any("stroke" in name for name in told.missing)
+    assert {"risk factors", "troponin"} <= set(run("heart_score", {"age": 50}).missing)
+    assert "circulation" in run("sofa", {"gcs": 15}).missing
+    assert run("sofa", {"gcs": 15, "hypotension": True}).value == 1
     with pytest.raises(KnowledgeError, match=r"creatinine.*mg/dL"):
         run("ckd_epi_2021", {"sex": "male", "age": 50})
     with pytest.raises(KnowledgeError, match="no input"):
