@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cases.case import Case, Gold, Record
+from cases.errors import EvaluationError
 
 LABELS = "ABCD"
 ONSETS = ("br", "dr", "fl", "gl", "kr", "pl", "sk", "tr", "vl", "zm")
@@ -49,7 +50,10 @@ def write_fiction(disorders: int = 60, seed: int = 7, *, leaks_length: bool = Fa
     """A book of that many disorders, four facts each, and four questions per disorder.
 
     `leaks_length` makes the right option the longest: a flawed set, on which the cue baselines must raise the alarm.
+    Raises EvaluationError for fewer than four disorders, of which no four options can be made.
     """
+    if disorders < 4:
+        raise EvaluationError(f"{disorders} disorders make no four options", remedy="ask for four or more")
     rng = random.Random(seed)
     names = {kind: _names(rng, disorders, ending) for kind, ending in ENDINGS.items()}
     sections, questions = ["# The mirelloid gland and its disorders"], []

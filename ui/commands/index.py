@@ -32,13 +32,19 @@ def build(
     kind: Annotated[str | None, typer.Option(help="flat, sq8, hnsw, ivfpq; by size unless given.")] = None,
     licence: Licence = "",
     skip_unreadable: Skip = False,
+    judged_on: Annotated[
+        Path | None, typer.Option(help="Cases that the index will be judged on: passages that hold one are refused.")
+    ] = None,
+    exclude_leaks: Annotated[bool, typer.Option("--exclude-leaks", help="Leave such passages out instead.")] = False,
 ) -> None:
     """Build an index, and say where it is. After an error the index that was there is as it was."""
     from cases.errors import SearchIndexError
+    from cases.loading import load_cases
     from cases.settings import load_settings
     from retrieval.build import build_index
     from retrieval.default_index import ensure_default_index
     from retrieval.dense import DenseKind
+    from retrieval.leakage import Leak, LeakageGuard, guarded
     from ui.progress import announce
 
     settings = load_settings()
@@ -50,10 +56,17 @@ def build(
         return
     if kind is not None and kind not in list(DenseKind):
         raise SearchIndexError(f"no index kind {kind!r}", remedy=f"one of {', '.join(DenseKind)}")
+    passages = _passages(corpus, licence, skip_unreadable)
+    leaks: list[Leak] = []
+    if judged_on is not None:
+        guard = LeakageGuard.of_cases(load_cases(judged_on).cases)
+        passages = guarded(passages, guard, action="exclude" if exclude_leaks else "refuse", report=leaks)
     manifest = build_index(
-        _passages(corpus, licence, skip_unreadable), settings.indexes_dir / name, settings.models_dir,
+        passages, settings.indexes_dir / name, settings.models_dir,
         encoder_source=None if encoder == "none" else encoder, kind=kind and DenseKind(kind), progress=announce,
     )  # fmt: skip
+    for leak in leaks:
+        typer.echo(f"left out: {leak.passage_id} holds {leak.shared:.0%} of the evaluation item {leak.item_id}")
     typer.echo(
         f"{manifest.id} in {settings.indexes_dir / name}: {manifest.count} passages, {manifest.embedded} vectors"
     )
