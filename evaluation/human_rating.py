@@ -4,7 +4,7 @@ import json
 import os
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import combinations
@@ -53,7 +53,7 @@ class Rating(Record):
 
 
 def rating(
-    *, run: str, rater: str, audience: Audience, said: dict[str, str | None], case_id: str = "", comment: str = ""
+    *, run: str, rater: str, audience: Audience, said: Mapping[str, str | None], case_id: str = "", comment: str = ""
 ) -> Rating:
     """A rating from the words chosen on the form.
 

@@ -21,7 +21,7 @@ class BesideReaders(Record):
 
 
 def votes_of(case: Case) -> dict[str, float]:
-    """The readers' votes. Raises EvaluationError where there are none, an option is unknown, or they do not sum to 1."""
+    """The readers' votes. Raises EvaluationError for none, for an unknown option, or where they do not sum to 1."""
     votes = case.meta.get("human_votes")
     if not isinstance(votes, dict) or not votes:
         raise EvaluationError("the case has no readers' votes", where=case.id, remedy="give meta.human_votes")
