@@ -54,20 +54,29 @@ def scan_rows(
 def scan_answers(cases: Sequence[Case], minimum_rows: int = MINIMUM_ROWS, alpha: float = ALPHA) -> list[SuspectToken]:
     """Words of questions that go with one answer label, over all labels (`alpha` is shared among them).
 
-    Cases without a label are passed over; fewer than two labels leave nothing to find.
+    Cases are compared within their kind alone: in a mixture the words of a yes/no set go with "yes" and those of an
+    image task with its classes, honestly. Cases without a label are passed over; a kind with fewer than two labels
+    leaves nothing to find.
     """
-    rows = [
-        (f"{case.context or ''} {case.question}", case.gold.label) for case in cases if case.gold and case.gold.label
-    ]
-    labels = sorted({label for _, label in rows})
-    if len(labels) < 2:
-        return []
+    kinds: dict[tuple[object, ...], list[tuple[str, str]]] = {}
+    for case in cases:
+        if case.gold and case.gold.label:
+            kinds.setdefault(_kind_of(case), []).append((f"{case.context or ''} {case.question}", case.gold.label))
+    outcomes = [(rows, labels) for rows in kinds.values() if len(labels := sorted({label for _, label in rows})) > 1]
+    tests = sum(len(labels) for _, labels in outcomes)
     found = [
         suspect.model_copy(update={"answer": label})
+        for rows, labels in outcomes
         for label in labels
-        for suspect in scan_rows([(text, gold == label) for text, gold in rows], minimum_rows, alpha / len(labels))
+        for suspect in scan_rows([(text, gold == label) for text, gold in rows], minimum_rows, alpha / tests)
     ]
     return sorted(found, key=lambda s: (s.adjusted_p, -s.lift, s.token))
+
+
+def _kind_of(case: Case) -> tuple[object, ...]:
+    """Source and what can be answered; options of image tasks mean classes, so that their words count too."""
+    options = case.options or {}
+    return (case.source, case.task, *(options.items() if case.all_media else options))
 
 
 def refuse_if_flagged(suspects: Sequence[SuspectToken]) -> None:
