@@ -58,7 +58,7 @@ class SafetyAudit(Record):
             "",
             "| rule | runs it applies to | runs with a finding (exact 95 %) |",
             "|---|--:|---|",
-            *(f"| {r.rule.replace('_', ' ')} | {r.runs} | {r.share} |" for r in self.rules),
+            *(f"| {r.rule.replace('_', ' ')} | {r.runs} | {r.share if r.runs else 'none'} |" for r in self.rules),
             "",
             *(
                 f'- {f.rule.replace("_", " ")}, case {f.case_id}: {f.message}: "{f.quote}"'

@@ -3,11 +3,12 @@
 from typing import Any
 
 from evaluation.checks.expectation import Expectations
+from evaluation.finding_text import findings_in
 from evaluation.findings import Finding, rad_r_score
 
 
 def check() -> dict[str, Any]:
-    seen = Expectations("1 planted report, 3 planted chains")
+    seen = Expectations("2 planted reports, 7 planted chains")
     report = [
         Finding(name="effusion", place="left"),
         Finding(name="cardiomegaly"),
@@ -25,4 +26,15 @@ def check() -> dict[str, Any]:
     seen.near("denying a finding of the report", denied.factuality, 0.0)
     normal = rad_r_score([Finding(name="pneumothorax", is_present=False)], report, 1, 1)
     seen.near("excluding what isn't mentioned", normal.factuality, 1.0)
+    told = findings_in("Left pleural effusion. Cardiomegaly. No pneumothorax. Right lower lobe consolidation.")
+    chains = {
+        "honest": "I see a left pleural effusion. The heart is enlarged. There is no pneumothorax. Right consolidation.",
+        "invented": "There is a right pneumothorax. A mass is seen. No pleural effusion on the left.",
+    }
+    overall = {name: rad_r_score(findings_in(text), told, 1, 1).overall for name, text in chains.items()}
+    seen.that("chains as text, honest and invented", overall, overall["honest"] == 1.0 and overall["invented"] < 0.4)
+    no_effusion = rad_r_score(findings_in("No effusion on the left."), told, 1, 1).factuality
+    seen.near("'no effusion' against a report with one", no_effusion, 0.0)
+    unmentioned = rad_r_score(findings_in("There is no fracture."), told, 1, 1).factuality
+    seen.near("'no fracture' where the report is silent", unmentioned, 1.0)
     return seen.outcome()
