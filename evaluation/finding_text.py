@@ -14,6 +14,11 @@ from knowledge.sentences import sentence_spans
 
 LEXICON = Path(__file__).with_name("chest_findings.toml")
 _CLAUSE = re.compile(r"[,;]|\b(?:and|but|with|while|or)\b", re.IGNORECASE)
+_HEDGED = re.compile(
+    r"\b(?:can(?:no|['’])t be (?:entirely )?(?:excluded|ruled out)|not (?:be )?excluded|possibl[ey]|questionable|versus|vs"
+    r"|may (?:represent|reflect)|could (?:represent|reflect)|concern for|suspicious for)\b",
+    re.IGNORECASE,
+)
 _NORMAL = (
     (re.compile(r"lungs? (?:is|are|fields are) clear|clear lungs", re.IGNORECASE), ("consolidation", "opacity")),
     (
@@ -40,7 +45,7 @@ def findings_in(text: str) -> list[Finding]:
         for name, words in findings.items():
             for match in words.finditer(text, start, end):
                 how = assertion(text, match.start(), match.end())
-                if how not in (Assertion.PRESENT, Assertion.NEGATED):
+                if _HEDGED.search(text, start, end) or how not in (Assertion.PRESENT, Assertion.NEGATED):
                     continue
                 key = (name, _place(text, start, end, match.start(), match.end()))
                 told[key] = told.get(key, False) or how is Assertion.PRESENT

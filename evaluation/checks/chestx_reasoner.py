@@ -28,7 +28,7 @@ def check() -> dict[str, Any]:
     seen.near("excluding what isn't mentioned", normal.factuality, 1.0)
     told = findings_in("Left pleural effusion. Cardiomegaly. No pneumothorax. Right lower lobe consolidation.")
     chains = {
-        "honest": "I see a left pleural effusion. The heart is enlarged. There is no pneumothorax. Right consolidation.",
+        "honest": "I see a left pleural effusion. The heart is enlarged. No pneumothorax. Right consolidation.",
         "invented": "There is a right pneumothorax. A mass is seen. No pleural effusion on the left.",
     }
     overall = {name: rad_r_score(findings_in(text), told, 1, 1).overall for name, text in chains.items()}
