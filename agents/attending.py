@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from agents import prompts
 from agents.desk import Desk, Staff
+from agents.imaging import ROLE as IMAGING
 from agents.opinion import CriticNote, Opinion
 from agents.specialist import Turn, reasoned_opinion, weighed_opinion
 from agents.structured import is_single_choice
@@ -52,12 +53,18 @@ async def decide(
     *,
     images: Sequence[str] = (),
 ) -> Opinion:
-    """The attending's own opinion after reading the anonymised panel; without a panel, on the case alone."""
+    """The attending's own opinion after reading the anonymised panel; without a panel, on the case alone.
+
+    An attending that cannot see the images has its probabilities pooled with the image model's (`pools_reading`).
+    """
     question = prompts.ALONE
     if opinions:
         question = prompts.ATTENDING.format(opinions=prompts.opinions_text(opinions), notes=prompts.notes_text(notes))
+    reading: Mapping[str, float] = {}
+    if desk.ward.settings.pools_reading and not images:
+        reading = next((opinion.probabilities for opinion in opinions if opinion.role == IMAGING), {})
     opinion = await reasoned_opinion(
-        desk, case, evidence, question, node="attending", role=ROLE, images=images, may_use_held=True
+        desk, case, evidence, question, node="attending", role=ROLE, images=images, may_use_held=True, reading=reading
     )
     return spelled_out(opinion, opinions)
 

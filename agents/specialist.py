@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agents import prompts
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from models.reply import Reply
+
+LEAST = 0.02
+"""The least probability that an expert gives an option in a pool. Inferred."""
 
 
 async def opinion(
@@ -47,13 +50,16 @@ async def reasoned_opinion(
     staff: Staff = "chat",
     may_use_held: bool = False,
     is_brief: bool = False,
+    reading: Mapping[str, float] | None = None,
 ) -> Opinion:
     """An opinion with reasons and, where one option is to be chosen, the engine's probabilities.
 
     Two calls on one prefix, in the order of the ward's setting `reasons`. An engine without token probabilities gives
-    a written opinion.
+    a written opinion. `reading` are the probabilities of who saw the images, pooled with those of who did not.
     """
-    turn = Turn(desk, case, tuple(evidence), question, node, role, tuple(images), staff, may_use_held, is_brief)
+    turn = Turn(
+        desk, case, tuple(evidence), question, node, role, tuple(images), staff, may_use_held, is_brief, reading or {}
+    )
     if desk.ward.settings.reasons == "before" or not is_single_choice(case):
         return await turn.reason_then_weigh()
     return await turn.weigh_then_explain()
@@ -73,6 +79,7 @@ class Turn:
     staff: Staff = "chat"
     may_use_held: bool = False
     is_brief: bool = False
+    reading: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def prefix(self) -> "list[BaseMessage]":
@@ -87,7 +94,7 @@ class Turn:
             messages, labels_of(self.case), node=self.node, role=self.role, staff=self.staff,
             may_use_held=self.may_use_held,
         )  # fmt: skip
-        return scores.probabilities
+        return pooled(scores.probabilities, self.reading)
 
     async def fill(
         self, messages: "Sequence[BaseMessage]", *, answers: bool, temperature: float = 0.0, sample: int = 0
@@ -142,6 +149,18 @@ class Turn:
             with suppress(ModelError, BudgetExceeded):
                 shares = await self.weigh([*prompt, prompts.own_reply(reply.text), prompts.final_label(self.case)])
         return read_form(reply.parsed, self.case, self.role, self.evidence, shares)
+
+
+def pooled(shares: Mapping[str, float], reading: Mapping[str, float]) -> dict[str, float]:
+    """Two experts' probabilities as their normalised product (Hinton 2002), so that a flat one leaves the other alone.
+
+    No expert vetoes an option: below `LEAST` a probability counts as that. Without a reading the shares are unchanged.
+    """
+    if not reading:
+        return dict(shares)
+    product = {label: max(share, LEAST) * max(reading.get(label, 0.0), LEAST) for label, share in shares.items()}
+    total = sum(product.values())
+    return {label: value / total for label, value in product.items()}
 
 
 def weighed_opinion(case: Case, role: str, shares: Mapping[str, float]) -> Opinion:

@@ -54,6 +54,11 @@ class RoundSettings(BaseModel):
         description="after: option probabilities first, then the reasons for the likeliest; better for small models, "
         "whose short reasoning misleads them (docs/agents.md). before: findings and reasoning, then the answer.",
     )
+    pools_reading: bool = Field(
+        default=True,
+        description="Pool the option probabilities of an attending who cannot see the images with the image model's; "
+        "a small text model reads them off a report badly (docs/agents.md).",
+    )
     explains_simple: bool = Field(default=True, description="Give a rationale on the simple route (one more call).")
 
     abstain_below: float = Field(default=0.0, ge=0, le=1, description="Abstain when the likeliest option has less.")

@@ -37,11 +37,15 @@ MAX_TOKENS = 48
 FAMILIES = frozenset({"x-ray", "ultrasound"})
 """Where it was measured to see anything. It was trained on fundus photographs and blood smears too, and did not learn
 to read them (`benchmarks/results/vlm.md`)."""
-FINDINGS: dict[str, tuple[str, ...]] = {
-    "breast ultrasound": ("benign lesion", "malignant lesion", "normal breast tissue"),
-    "chest X-ray": ("PA view", "AP view"),
+FINDINGS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "breast ultrasound": (
+        "Breast ultrasound image. Which category does it belong to?",
+        ("benign lesion", "malignant lesion", "normal breast tissue"),
+    ),
+    "chest X-ray": ("Which projection is this chest X-ray?", ("PA view", "AP view")),
 }
-"""What it says of an image when no options are given: the findings of those families that it was measured to see."""
+"""What it says of an image when no options are given: per kind the question, as it was trained on it, and the findings
+that it was measured to tell apart."""
 DESCRIBE = "What does this image show?"
 
 _OPTION = re.compile(r"^\s*\(?([A-Z])[.):]\s+(\S.*?)\s*$", re.MULTILINE)
@@ -184,11 +188,11 @@ class EmbeddedVLM(BaseChatModel):
                 if question.options:
                     embedded = network.embed(network.features([image])[0], prompt(question.text, question.options))
                     text, tokens = network.write(embedded, limit)
+                    read = embedded.shape[1]
                 else:
-                    embedded = network.embed(network.features([image])[0], prompt(DESCRIBE))
-                    text, tokens = describe(network, embedded), 1
+                    (text, read), tokens = describe(network, image), 2
             lines.append(text if len(images) == 1 else f"image {number}: {text}")
-            spent, prompted = spent + tokens, prompted + embedded.shape[1]
+            spent, prompted = spent + tokens, prompted + read
         message = AIMessage(
             "\n".join(lines),
             usage_metadata={"input_tokens": prompted, "output_tokens": spent, "total_tokens": prompted + spent},
@@ -242,20 +246,22 @@ def _generation_question(messages: Sequence[BaseMessage]) -> Question:
     return _question(messages)
 
 
-def describe(network: VisionLanguage, embedded: Any) -> str:
-    """`finding: KIND, FINDING` of the likeliest words among `FINDINGS`.
+def describe(network: VisionLanguage, image: "Image") -> tuple[str, int]:
+    """(`finding: KIND, FINDING` of the likeliest words among `FINDINGS`, prompt tokens read).
 
     Chosen by likelihood, not written freely: a language model of this size sometimes runs on in syllables.
     """
-    text = "finding: "
-    candidates = tuple(FINDINGS)
-    while candidates:
-        texts = [text + words for words in candidates]
-        scores = network.log_probabilities(embedded, texts)
-        likeliest = texts[scores.index(max(scores))]
-        candidates = FINDINGS.get(likeliest.removeprefix(text), ())
-        text = likeliest + ", "
-    return text.removesuffix(", ")
+    features = network.features([image])[0]
+
+    def likeliest(question: str, words: Sequence[str], options: dict[str, str] | None) -> tuple[str, int]:
+        embedded = network.embed(features, prompt(question, options))
+        scores = network.log_probabilities(embedded, [f"finding: {text}{';' if options else ''}" for text in words])
+        return words[scores.index(max(scores))], embedded.shape[1]
+
+    kind, read = likeliest(DESCRIBE, tuple(FINDINGS), None)
+    question, findings = FINDINGS[kind]
+    finding, more = likeliest(question, findings, {chr(ord("A") + i): text for i, text in enumerate(findings)})
+    return f"finding: {kind}, {finding}", read + more
 
 
 def load_network(models_dir: Path, weights_dir: Path = SHIPPED) -> VisionLanguage:

@@ -4,6 +4,7 @@ import pytest
 
 from agents.attending import spelled_out
 from agents.opinion import Diagnosis, Opinion
+from agents.specialist import pooled
 
 PANEL = (
     Opinion(role="radiology", answer="no acute finding"),
@@ -28,3 +29,14 @@ def test_an_answer_that_points_at_a_doctor_is_what_that_doctor_answered(said: st
 def test_any_other_answer_is_left_alone(said: str):
     opinion = Opinion(role="attending", answer=said)
     assert spelled_out(opinion, PANEL) == opinion
+
+
+def test_a_flat_expert_leaves_the_other_alone_and_none_vetoes():
+    text = {"A": 0.35, "B": 0.45, "C": 0.20}
+    flat = dict.fromkeys("ABC", 1 / 3)
+    assert pooled(text, flat) == pytest.approx(text)
+    assert pooled(text, {}) == text
+    sure = pooled(text, {"A": 0.97, "B": 0.03, "C": 0.0})
+    assert max(sure, key=lambda label: sure[label]) == "A"
+    assert min(sure.values()) > 0
+    assert sum(sure.values()) == pytest.approx(1)

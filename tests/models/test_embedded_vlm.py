@@ -178,7 +178,7 @@ def test_a_description_says_only_what_it_was_measured_to_see(vlm):
     said = {
         vlm.invoke([asking("What does this image show?", url(colour))]).text for colour in ((9, 9, 9), (250, 250, 250))
     }
-    assert said <= {f"finding: {kind}, {words}" for kind, group in FINDINGS.items() for words in group}
+    assert said <= {f"finding: {kind}, {words}" for kind, (_, group) in FINDINGS.items() for words in group}
 
 
 @pytest.mark.engine
@@ -186,10 +186,12 @@ def test_real_images_of_two_kinds_are_described_as_what_they_are(vlm, shared_dat
     from cases.media import data_url, load_media, read_image
 
     for folder, kind in (("busi_us", "breast ultrasound"), ("covid_cxr", "chest X-ray")):
-        images = sorted((shared_data / "multimodal" / folder / "images").iterdir())[:60:12]
+        images = sorted((shared_data / "multimodal" / folder / "images").iterdir())
+        images = images[:: len(images) // 5][:5]
         urls = [data_url(read_image(load_media(path))) for path in images]
         said = [vlm.invoke([asking("What does this image show?", one)]).text for one in urls]
         assert sum(text.startswith(f"finding: {kind}") for text in said) >= 4
+        assert len(set(said)) > 1, "one sentence for every image is no description"
 
 
 def test_choice_scores_are_probabilities_and_do_not_depend_on_the_order_of_labels(vlm):
