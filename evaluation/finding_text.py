@@ -15,8 +15,8 @@ from knowledge.sentences import sentence_spans
 LEXICON = Path(__file__).with_name("chest_findings.toml")
 _CLAUSE = re.compile(r"[,;]|\b(?:and|but|with|while|or)\b", re.IGNORECASE)
 _HEDGED = re.compile(
-    r"\b(?:can(?:no|['’])t be (?:entirely )?(?:excluded|ruled out)|not (?:be )?excluded|possibl[ey]|questionable|versus|vs"
-    r"|may (?:represent|reflect)|could (?:represent|reflect)|concern for|suspicious for)\b",
+    r"\b(?:can(?:no|['’])t be (?:entirely )?(?:excluded|ruled out)|not (?:be )?excluded|possibl[ey]|questionable"
+    r"|versus|vs|may (?:represent|reflect)|could (?:represent|reflect)|concern for|suspicious for)\b",
     re.IGNORECASE,
 )
 _NORMAL = (
