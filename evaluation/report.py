@@ -101,6 +101,7 @@ class Report(Record):
     withheld: int
     failed: int
     outcomes: dict[str, int]
+    routes: dict[str, int] = Field(default_factory=dict, description="How the answers were read, most common first.")
     accuracy_when_answered: Interval
     baselines: dict[str, Interval]
     strata: dict[str, tuple[Stratum, ...]] = {}
@@ -134,6 +135,7 @@ class Report(Record):
             + (f" Left out: {_counts(self.left_out)}." if self.left_out else "")
             + f"\nModels: {_counts(self.setup.get('models', {})) or 'not named'}.\n",
             "| measure | value |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows) + "\n",
+            f"Answers read from: {_counts(self.routes) or 'none'}.\n",
             "Per item:\n\n| | calls | prompt tokens | of them cached | reply tokens | seconds | cost |\n"
             "|---|--:|--:|--:|--:|--:|--:|\n" + "\n".join(spending) + "\n",
         ]  # fmt: skip
@@ -172,6 +174,7 @@ def build_report(benchmark: Benchmark, items: Sequence[ItemResult], strategy: st
         withheld=sum(item.is_withheld for item in items),
         failed=sum(bool(item.failure) for item in items),
         outcomes=dict(sorted(Counter(item.outcome for item in items).items())),
+        routes=_routes(items),
         accuracy_when_answered=exact_interval(sum(item.is_correct for item in answered), len(answered)),
         baselines=baselines(benchmark.cases),
         strata={field: tuple(_strata(benchmark.cases, items, field)) for field in benchmark.spec.strata},
@@ -179,6 +182,11 @@ def build_report(benchmark: Benchmark, items: Sequence[ItemResult], strategy: st
         spent=_spending([item.usage for item in items]),
         baseline_spent=_spending([item.baseline_usage for item in items]),
     )
+
+
+def _routes(items: Sequence[ItemResult]) -> dict[str, int]:
+    routes = Counter(item.parse_route or "unknown" for item in items if item.is_read and not item.is_withheld)
+    return dict(sorted(routes.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _strata(cases: Sequence[Case], items: Sequence[ItemResult], field: str) -> list[Stratum]:

@@ -145,6 +145,20 @@ def compare_arms(
     ]  # fmt: skip
 
 
+def modality_conclusion(plain: Sequence[ItemResult], arms_run: dict[str, Sequence[ItemResult]], chance: float) -> str:
+    """What the images are worth, where the plain run, `text-only` and `image-only` asked the same cases; else ''."""
+    if not {"text-only", "image-only"} <= arms_run.keys():
+        return ""
+    text, image = ({i.case_id: i.is_correct for i in arms_run[name]} for name in ("text-only", "image-only"))
+    both = {i.case_id: i.is_correct for i in plain if i.case_id in text and i.case_id in image}
+    if not both:
+        return ""
+    found = arms.modality_report([text[i] for i in both], [image[i] for i in both], list(both.values()), chance)
+    return (
+        f"Images: {found.conclusion} (chance {chance:.3f}; text {found.text}; image {found.image}; both {found.both})."
+    )
+
+
 def markdown(title: str, results: Sequence[ArmResult], *, is_fixture: bool = False) -> str:
     """The table of a robustness run."""
     lines = [

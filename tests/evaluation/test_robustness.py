@@ -13,7 +13,7 @@ from cases.case import Case, Gold, Media, TaskKind
 from cases.errors import EvaluationError
 from evaluation import arms, benchmarks, biases, image_arms, text_edits
 from evaluation.report import ItemResult
-from evaluation.robustness import ARMS, apply, compare_arms, markdown
+from evaluation.robustness import ARMS, apply, compare_arms, markdown, modality_conclusion
 
 QUESTIONS = 60
 
@@ -227,3 +227,13 @@ def test_a_case_in_which_sex_may_matter_is_left_alone():
     assert text_edits.other_sex(case("x", question="A man has a large prostate.")) is None
     assert text_edits.other_sex(case("x", question="Which drug lowers lipids?")) is None
     assert text_edits.other_sex(case("x", question="A man coughs.", language="de")) is None
+
+
+def test_the_images_are_judged_where_both_single_arms_were_run(tmp_path):
+    bench = planted(40)
+    told = results(bench, knower)
+    blind = [item.model_copy(update={"is_correct": i % 4 == 0}) for i, item in enumerate(told)]
+    assert modality_conclusion(told, {"text-only": told}, 0.25) == ""
+    unread = modality_conclusion(told, {"text-only": told, "image-only": blind}, 0.25)
+    assert "no image contribution" in unread
+    assert "images add to the text" in modality_conclusion(told, {"text-only": blind, "image-only": told}, 0.25)
