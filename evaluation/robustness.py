@@ -6,7 +6,7 @@ is left out and counted. Answers stay true under every arm: where an edit moves 
 
 import random
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field
@@ -145,7 +145,9 @@ def compare_arms(
     ]  # fmt: skip
 
 
-def modality_conclusion(plain: Sequence[ItemResult], arms_run: dict[str, Sequence[ItemResult]], chance: float) -> str:
+def modality_conclusion(
+    plain: Sequence[ItemResult], arms_run: Mapping[str, Sequence[ItemResult]], chance: float
+) -> str:
     """What the images are worth, where the plain run, `text-only` and `image-only` asked the same cases; else ''."""
     if not {"text-only", "image-only"} <= arms_run.keys():
         return ""
