@@ -24,8 +24,6 @@ EF_SEARCH = 128
 """Breadth of the graph search; recall against exact search is measured by benchmarks/index_scale.py."""
 PROBED_SHARE = 1 / 16
 """Share of the inverted lists that a search of product codes reads; more where a filter leaves few vectors."""
-RESCORED = 4
-"""Codes whose full vectors are compared again, per vector asked for; never fewer than 64."""
 
 
 class DenseKind(StrEnum):
@@ -35,6 +33,10 @@ class DenseKind(StrEnum):
     SQ8 = "sq8"
     HNSW = "hnsw"
     IVFPQ = "ivfpq"
+
+
+RESCORED = {DenseKind.FLAT: 1.0, DenseKind.SQ8: 1.5, DenseKind.HNSW: 1.5, DenseKind.IVFPQ: 8.0}
+"""Codes whose full vectors are compared again, per vector asked for; never fewer than 32."""
 
 
 def kind_for(count: int) -> DenseKind:
@@ -107,7 +109,7 @@ class DenseIndex:
         if not len(self):
             return np.full((len(queries), 1), -1, dtype=np.int64), np.zeros((len(queries), 1), dtype=np.float32)
         keep = None if allowed is None else np.flatnonzero(allowed[self.rows]).astype(np.int64)
-        wanted = k if self._exact is None else min(len(self), max(64, RESCORED * k))
+        wanted = k if self._exact is None else min(len(self), max(32, int(RESCORED[self.kind] * k)))
         cosines, found = self._index.search(queries, wanted, params=self._parameters(keep, wanted))
         if self._exact is not None:
             cosines, found = self._rescored(queries, found, k)

@@ -63,7 +63,8 @@ def build(
         passages = guarded(passages, guard, action="exclude" if exclude_leaks else "refuse", report=leaks)
     manifest = build_index(
         passages, settings.indexes_dir / name, settings.models_dir,
-        encoder_source=None if encoder == "none" else encoder, kind=kind and DenseKind(kind), progress=announce,
+        encoder_source=None if encoder == "none" else encoder, kind=DenseKind(kind) if kind else None,
+        progress=announce,
     )  # fmt: skip
     for leak in leaks:
         typer.echo(f"left out: {leak.passage_id} holds {leak.shared:.0%} of the evaluation item {leak.item_id}")
