@@ -159,3 +159,18 @@ def stored_passages(path: Path) -> Iterator[Passage]:
                 yield Passage.model_validate_json(line)
     except (OSError, ValidationError) as error:
         raise SearchIndexError("a passage cannot be read", where=str(path), remedy=REPAIR) from error
+
+
+def distinct(passages: Iterable[Passage]) -> Iterator[Passage]:
+    """Passages with an id each, as an index needs them.
+
+    A passage that comes again word for word is left out; another text under a known id is named `ID~2`, `ID~3` ...
+    """
+    seen: dict[str, list[int]] = {}
+    for passage in passages:
+        texts = seen.setdefault(passage.id, [])
+        mark = hash((passage.title, passage.section, passage.text))
+        if mark in texts:
+            continue
+        texts.append(mark)
+        yield passage if len(texts) == 1 else passage.model_copy(update={"id": f"{passage.id}~{len(texts)}"})

@@ -16,7 +16,7 @@ from retrieval.dense import DenseIndex, DenseKind, kind_for
 from retrieval.fusion import reciprocal_rank_fusion
 from retrieval.lexical import LexicalIndex, tokens
 from retrieval.manifest import read_manifest
-from retrieval.passages import Filters
+from retrieval.passages import Filters, distinct
 from retrieval.relevance import Floors
 from retrieval.search import Searcher, SearchSettings
 
@@ -145,6 +145,12 @@ def test_the_token_budget_bounds_what_is_returned(tmp_path: Path) -> None:
     assert len(one.search("sepsis", 4)) == 4
     assert len(one.search("sepsis", 4, token_budget=170)) == 2
     assert len(one.search("sepsis", 4, token_budget=1)) == 1
+
+
+def test_repeated_passages_are_taken_once_and_another_text_gets_an_id_of_its_own() -> None:
+    first = Passage(id="a", title="", text="one")
+    other = first.model_copy(update={"text": "two"})
+    assert [(p.id, p.text) for p in distinct([first, other, first, other])] == [("a", "one"), ("a~2", "two")]
 
 
 def test_filters_decide_before_the_search(tmp_path: Path) -> None:

@@ -182,8 +182,9 @@ def search(
 
 def _passages(corpus: Path, licence: str, skip_unreadable: bool) -> "Iterator[Passage]":
     from knowledge.ingest import read_corpus
+    from retrieval.passages import distinct
 
     def report(error: Exception) -> None:
         typer.echo(f"left out: {error}", err=True)
 
-    return read_corpus(corpus, licence=licence, on_error=report if skip_unreadable else None)
+    return distinct(read_corpus(corpus, licence=licence, on_error=report if skip_unreadable else None))
