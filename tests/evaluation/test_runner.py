@@ -190,27 +190,32 @@ out, rng, kills = Path({out!r}), random.Random(20260612), 0
 
 def run(n, out):
     house = reader()
-    house.chat.rules[:] = [rule.model_copy(update={{"delay_s": 0.02}}) for rule in house.chat.rules]
+    house.chat.rules[:] = [rule.model_copy(update={{"delay_s": 0.05}}) for rule in house.chat.rules]
     asyncio.run(evaluate(planted(n), "direct", house, out, concurrency=2))
+
+def lines():
+    path = out / "verdicts.jsonl"
+    return path.read_bytes().count(b"\\n") if path.exists() else 0
 
 run(2, out.with_name("warm"))
 while kills < 20:
+    until = lines() + rng.randint(0, 2)
     child = os.fork()
     if child == 0:
-        run(60, out)
+        run(120, out)
         os._exit(0)
-    time.sleep(rng.uniform(0.02, 0.4))
-    if os.waitpid(child, os.WNOHANG)[0] == 0:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    while lines() < until and os.waitpid(child, os.WNOHANG)[0] == 0:
+        time.sleep(0.002)
+    time.sleep(rng.uniform(0, 0.06))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
     kills += 1
-    lines = (out / "verdicts.jsonl").read_bytes().count(b"\\n") if (out / "verdicts.jsonl").exists() else 0
-    print(lines, flush=True)
+    print(lines(), flush=True)
 """
 
 
 def test_a_run_killed_twenty_times_ends_with_the_report_of_an_unbroken_one(tmp_path):
-    asyncio.run(evaluate(planted(60), "direct", reader(), tmp_path / "whole", concurrency=8))
+    asyncio.run(evaluate(planted(120), "direct", reader(), tmp_path / "whole", concurrency=8))
     here = Path(__file__).resolve()
     code = KILLED_RUN.format(tests=str(here.parents[1]), here=str(here.parent), out=str(tmp_path / "killed"))
     path = os.pathsep.join([str(here.parents[2]), os.environ.get("PYTHONPATH", "")])
@@ -224,11 +229,11 @@ def test_a_run_killed_twenty_times_ends_with_the_report_of_an_unbroken_one(tmp_p
     assert done.returncode == 0, done.stderr
     progress = [int(line) for line in done.stdout.split()]
     assert len(progress) == 20
-    assert 0 < progress[-1] < 60, progress
-    asyncio.run(evaluate(planted(60), "direct", reader(), tmp_path / "killed"))
+    assert 0 < progress[-1] < 120, progress
+    asyncio.run(evaluate(planted(120), "direct", reader(), tmp_path / "killed"))
     assert numbers(tmp_path / "killed") == numbers(tmp_path / "whole")
     lines = (tmp_path / "killed" / "verdicts.jsonl").read_text().splitlines()
-    assert len({json.loads(line)["case_id"] for line in lines}) == len(lines) == 60
+    assert len({json.loads(line)["case_id"] for line in lines}) == len(lines) == 120
 
 
 async def test_parts_of_a_run_merge_into_the_numbers_of_the_whole(tmp_path):

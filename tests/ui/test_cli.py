@@ -204,8 +204,9 @@ def test_an_interrupt_leaves_whole_records_and_says_how_to_go_on(home, script):
     cases = write_cases(home / "cases.jsonl", 30)
     command = [*WARDROUND, "adjudicate", str(cases), "--out", "run", "--model", f"scripted:{home}/slow.json"]
     running = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ, cwd=home
-    )
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ, cwd=home,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    )  # fmt: skip
     verdicts = home / "run" / "verdicts.jsonl"
     until = time.monotonic() + 60
     while time.monotonic() < until and not (verdicts.exists() and verdicts.read_text().count("\n") >= 2):
