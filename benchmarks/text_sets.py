@@ -57,6 +57,7 @@ def table(reports: list[Report], data: Path, items: int, page: Path) -> str:
     """The page: how it was made, then one line per set."""
     first = reports[0]
     models = ", ".join(first.setup.get("models", {}).values())
+    open_sets = [name for name in SETS if name not in {report.benchmark for report in reports}]
     lines = [
         "# The embedded model on the text sets",
         "",
@@ -78,6 +79,7 @@ def table(reports: list[Report], data: Path, items: int, page: Path) -> str:
         *(_line(report) for report in reports),
         "",
         *(f"- {report.benchmark}: {NOTES[report.benchmark]}." for report in reports if report.benchmark in NOTES),
+        *([f"- Not run yet: {', '.join(open_sets)}."] if open_sets else []),
         "",
         "These sets are in the training corpora of most language models; the numbers say what this model answers, not "
         "what it would know of unseen questions.",
